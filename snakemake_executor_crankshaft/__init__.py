@@ -1,0 +1,1 @@
+"""Crankshaft adapter."""

@@ -7,6 +7,7 @@ CrankshaftError
 ├── BackendError           the machinery failed, not the task's own command
 │   ├── TransportError     no answer could be had; nothing was changed by the call
 │   │   └── AuthenticationError   the other side does not let us in; never retried by itself
+│   ├── AnswerLostError    a call was sent and its answer never came; it may have taken effect
 │   ├── SubmitError        the system refused the task
 │   │   └── SubmitDeferred        ... for now: the same submit may be repeated later
 │   ├── SubmitInDoubt      no telling whether the system accepted the task
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from crankshaft_core.task import TaskResult
 
 __all__ = [
+    "AnswerLostError",
     "AuthenticationError",
     "BackendError",
     "CancelUnconfirmed",
@@ -96,6 +98,10 @@ class TransportError(BackendError):
 
 class AuthenticationError(TransportError):
     """The other side does not let us in. It is never retried by itself, since accounts get locked."""
+
+
+class AnswerLostError(BackendError):
+    """A call was sent and its answer never came: it may or may not have taken effect. Never blindly repeated."""
 
 
 class SubmitError(BackendError):

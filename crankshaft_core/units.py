@@ -47,9 +47,12 @@ def parse_duration(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f"{value} has no unit; write '{value}m' for minutes or '{value}s' for seconds")
+        # a ValueError, since that is what pydantic reports with the field's name
+        raise ValueError(  # noqa: TRY004
+            f"{value} has no unit; write '{value}m' for minutes or '{value}s' for seconds"
+        )
     if not isinstance(value, str):
-        raise ValueError("write a duration with a unit, such as '90m' or '2h'")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError("write a duration with a unit, such as '90m' or '2h'")  # noqa: TRY004 (as above)
     text = value.strip()
     if re.fullmatch(r"\d+(\.\d*)?", text):
         raise ValueError(f"'{text}' has no unit; write '{text}m' for minutes or '{text}s' for seconds")

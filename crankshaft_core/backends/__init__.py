@@ -1,0 +1,1 @@
+"""The kinds of backend, behind the protocol of `base`."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from crankshaft_core.task import Input, Output, Task, Verdict
 
@@ -224,6 +224,13 @@ class Backend(Protocol):
 
         A path with wildcards maps to the directory its matches are in. None: the worker has written `Output.url`
         itself. Raises StagingError naming every output that is not there.
+        """
+        ...
+
+    async def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
+        """What the job has written to `stream` so far, from byte `offset` on; at most 1 MiB a call.
+
+        Empty when there is nothing more for now, and always where the system shows output only at the end.
         """
         ...
 

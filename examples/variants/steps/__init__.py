@@ -1,0 +1,1 @@
+"""The steps of the pipeline: plain functions from files to files, the same for Snakemake and for Prefect."""

@@ -1,0 +1,26 @@
+"""Crankshaft.toml: read from its sources, merged, checked, as values."""
+
+from crankshaft_core.config.common import CommonConfig, Environment, Retry
+from crankshaft_core.config.docker import DockerConfig, Mount
+from crankshaft_core.config.generic import GenericConfig, Locale, Queue
+from crankshaft_core.config.models import BackendConfig, Config, Origin
+from crankshaft_core.config.secrets import Secret
+from crankshaft_core.config.tes import Http, Storage, TESConfig
+
+__all__ = [
+    "BackendConfig",
+    "CommonConfig",
+    "Config",
+    "DockerConfig",
+    "Environment",
+    "GenericConfig",
+    "Http",
+    "Locale",
+    "Mount",
+    "Origin",
+    "Queue",
+    "Retry",
+    "Secret",
+    "Storage",
+    "TESConfig",
+]

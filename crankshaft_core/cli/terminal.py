@@ -1,0 +1,45 @@
+"""What the command says, and where: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+
+__all__ = ["print_table", "say"]
+
+_GAP = "  "
+
+
+def say(message: str) -> None:
+    """Write a line about the run itself to standard error, where it cannot mix with a task's output."""
+    # With nobody there to read it, there is nobody to tell.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(f"crankshaft: {message}\n")
+        sys.stderr.flush()
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output: fitted to a terminal, or plain aligned text of any width elsewhere."""
+    if sys.stdout.isatty():
+        _print_rich(headings, rows)
+    else:
+        _print_plain([headings, *rows])
+
+
+def _print_rich(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _print_plain(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(_GAP.join(cells).rstrip() + "\n")

@@ -166,7 +166,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What is known of a task that has ended. Times are seconds since the epoch; None means the system does not tell."""
+    """What is known of a task that has ended. Times are seconds since the epoch; None: the system does not tell."""
 
     name: str
     backend: str

@@ -14,7 +14,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
-from crankshaft_core.task import Input, Output, Task, Verdict
+from crankshaft_core.staging import Reach, StagedInput
+from crankshaft_core.task import Output, Task, Verdict
 
 __all__ = [
     "Attempt",
@@ -37,20 +38,6 @@ class Phase(Enum):
     RUNNING = "running"
     ENDED = "ended"
     MISSING = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class StagedInput:
-    """An input, and what the engine made of its source: exactly one of the three is given.
-
-    `file` is on this machine; `content` is small enough to travel inside the submit; `url` is one the worker
-    fetches by itself (its scheme is in the backend's `reach.schemes`).
-    """
-
-    input: Input
-    file: Path | None = None
-    content: bytes | None = None
-    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +84,8 @@ class JobState:
     """Why it waits, in the system's words."""
     id: str | None = None
     node: str | None = None
+    started: float | None = None
+    """Seconds since the epoch, where the poll tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +125,6 @@ class Cadence:
     """From the first `cancel` to CancelUnconfirmed."""
     in_doubt: float = 30.0
     """From a submit left in doubt to its repetition with `attempt.again`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What staging may count on."""
-
-    local_paths: bool = False
-    """The worker sees this machine's files under the same paths."""
-    transfers: bool = False
-    """`submit` brings staged files to the worker, and `collect` fetches outputs from it."""
-    inline_bytes: int = 0
-    """The largest content that may travel inside the submit when `transfers` is False."""
-    schemes: frozenset[str] = frozenset()
-    """URL schemes that the worker reads and writes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +174,9 @@ class Backend(Protocol):
     async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:
         """Ask once, for all of `jobs`; the answer is keyed by attempt id.
 
-        A job absent from the answer is no information. With `sweep`, also ask what costs the system something.
-        Raises TransportError when nothing could be learned; that fails no task.
+        A job absent from the answer is no information. One that has ended is reported ENDED each time it is among
+        `jobs`, until it is released. A job without an id is looked for by its attempt. With `sweep`, also ask what
+        costs the system something. Raises TransportError when nothing could be learned; that fails no task.
         """
         ...
 
@@ -214,6 +190,8 @@ class Backend(Protocol):
 
     async def cancel(self, jobs: Collection[Job], *, force: bool) -> None:
         """Ask for the jobs to be ended; idempotent. `force` ends what ignored the first asking.
+
+        A job without an id is in doubt: see to it that it does not run, should the system have it or get it late.
 
         The engine polls on until each is ENDED or MISSING.
         """

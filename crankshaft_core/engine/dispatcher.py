@@ -1,0 +1,407 @@
+"""The way of one task on one backend: a place, stage in, journal, submit, wait, result, stage out, retry or finish."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+from crankshaft_core.backends.base import Attempt, Backend, Job, Outcome
+from crankshaft_core.config import Retry
+from crankshaft_core.engine.cancellation import Cancellation
+from crankshaft_core.engine.gate import Gate
+from crankshaft_core.engine.lane import Lane
+from crankshaft_core.engine.live import LiveTask, Withdrawn
+from crankshaft_core.engine.results import error_of, from_journal, result_of, to_journal
+from crankshaft_core.engine.watch import Watch
+from crankshaft_core.errors import (
+    AnswerLostError,
+    BackendError,
+    StagingError,
+    SubmitDeferred,
+    SubmitInDoubt,
+    TransportError,
+)
+from crankshaft_core.events import (
+    Event,
+    TaskCancelled,
+    TaskEnded,
+    TaskFailed,
+    TaskHeld,
+    TaskQueued,
+    TaskRetried,
+    TaskSubmitted,
+)
+from crankshaft_core.journal import Entry, Journal, Stage
+from crankshaft_core.staging import stage_in, stage_out
+from crankshaft_core.task import Resources, TaskResult, Verdict
+
+__all__ = ["Dispatcher"]
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """One named backend at work: its lane, its gate, its poller, its cancellations and the tasks on their way."""
+
+    def __init__(
+        self,
+        name: str,
+        backend: Backend,
+        *,
+        retry: Retry,
+        lane: Lane,
+        journal: Journal,
+        scratch: Path,
+        executor: Executor,
+        publish: Callable[[Event], None],
+    ) -> None:
+        self.name = name
+        self.backend = backend
+        self._retry = retry
+        self._lane = lane
+        self._gate = Gate()
+        self._journal = journal
+        self._scratch = scratch
+        self._executor = executor
+        self._publish = publish
+        self._watch = Watch(name, backend, publish=publish, found=self._found, started=self._started)
+        self._cancellation = Cancellation(backend, self._watch)
+        self._drives: set[asyncio.Task[None]] = set()
+        backend.listen(self._watch.wake)
+        self._poller = asyncio.get_running_loop().create_task(self._watch.run(), name=f"crankshaft-poll-{name}")
+
+    def start(self, live: LiveTask) -> None:
+        """Take the task on its way. Its `done` future tells how it came out."""
+        live.on_cancel = self._cancel
+        drive = asyncio.get_running_loop().create_task(self._drive(live))
+        self._drives.add(drive)
+        drive.add_done_callback(self._drives.discard)
+
+    def adopt(self, live: LiveTask) -> None:
+        """Take a job that an earlier client left running: it takes its place first, whether or not one is free."""
+        self._lane.seize()
+        live.on_cancel = self._cancel
+        drive = asyncio.get_running_loop().create_task(self._drive_adopted(live))
+        self._drives.add(drive)
+        drive.add_done_callback(self._drives.discard)
+
+    async def settled(self) -> None:
+        """Return when no task is on its way."""
+        while self._drives:
+            await asyncio.wait(self._drives)
+
+    async def aclose(self) -> None:
+        """Stop polling, release what can be released, let go of the backend. Jobs are not touched."""
+        await self._cancellation.aclose()
+        self._gate.close()
+        for task in (self._poller, *self._drives):
+            task.cancel()
+        await asyncio.gather(self._poller, *self._drives, return_exceptions=True)
+        await self._watch.flush()
+        await self.backend.aclose()
+
+    async def _drive(self, live: LiveTask) -> None:
+        """Everything between `spawn` and `done`, for a task that holds no place yet."""
+        try:
+            await self._take_place(live)
+        except Withdrawn:
+            self._finish_cancelled(live)
+            return
+        await self._drive_placed(live)
+
+    async def _drive_adopted(self, live: LiveTask) -> None:
+        """Wait for a job without a task: note its outcome, and leave the rest to whoever claims it."""
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._until_ended(live)
+        except BackendError as error:
+            self._finish_failed(live, error)
+        finally:
+            if outcome is None or live.task is None:
+                self._lane.leave()
+        if outcome is not None and live.task is None:
+            self._note(live, Stage.ENDED, to_journal(outcome, {}))
+            live.done.set_result(result_of(live, outcome, {}))
+        elif outcome is not None:
+            await self._drive_placed(live, outcome)
+
+    async def _drive_placed(self, live: LiveTask, outcome: Outcome | None = None) -> None:
+        try:
+            result = await self._attempts(live, outcome)
+            error = error_of(live, result)
+        except Withdrawn:
+            self._finish_cancelled(live)
+        except BackendError as failure:
+            self._finish_failed(live, failure)
+        except Exception as bug:  # noqa: BLE001 - a mistake of ours must reach the caller, not end in a task nobody awaits
+            _log.exception("%s: unforeseen", live.id)
+            self._finish_failed(live, bug)
+        else:
+            if error is None:
+                self._finish(live, result)
+            else:
+                self._finish_failed(live, error)
+        finally:
+            self._lane.leave()
+
+    async def _take_place(self, live: LiveTask) -> None:
+        self._publish(TaskQueued(live.id, live.name, live.backend))
+        waiting = self._lane.enter()
+        if waiting is None:
+            return
+        try:
+            await live.wait(waiting)
+        except BaseException:
+            self._lane.leave(waiting)
+            raise
+
+    async def _attempts(self, live: LiveTask, outcome: Outcome | None) -> TaskResult:
+        """Attempt after attempt, until one is not to be repeated."""
+        while True:
+            if outcome is None:
+                outcome = await self._attempt(live)
+            if live.cancelled and outcome.verdict is not Verdict.OK:
+                await self._conclude(live, outcome, {})
+                raise Withdrawn
+            if not self._is_repeated(live, outcome):
+                outputs = await self._collect(live, outcome)
+                await self._conclude(live, outcome, outputs)
+                return result_of(live, outcome, outputs)
+            await self._conclude(live, outcome, {})
+            self._publish(
+                TaskRetried(live.id, live.name, live.backend, live.attempt_id(), outcome.verdict, outcome.detail)
+            )
+            self._prepare_retry(live, outcome.verdict)
+            outcome = None
+
+    async def _attempt(self, live: LiveTask) -> Outcome:
+        """One attempt from wherever the journal says it stands, to its outcome."""
+        entry = live.entry
+        if entry is not None and entry.stage is Stage.ENDED and entry.outcome is not None:
+            live.job = Job(entry.attempt, self._journal.run_id, entry.job)
+            return from_journal(entry.outcome)[0]
+        if entry is not None and entry.stage is Stage.SUBMITTED:
+            live.job = Job(entry.attempt, self._journal.run_id, entry.job)
+            self._publish_submitted(live, attached=True)
+            return await self._until_ended(live)
+        attempt = await self._prepare(live, again=entry is not None)
+        self._note(live, Stage.INTENDED)
+        await self._journal.commit()
+        try:
+            job_id = await self._submit(live, attempt)
+        except BaseException:
+            self._note(live, Stage.FINISHED, to_journal(Outcome(Verdict.REJECTED), {}))
+            raise
+        live.job = Job(attempt.id, attempt.run, job_id)
+        self._note(live, Stage.SUBMITTED)
+        self._publish_submitted(live, attached=False)
+        return await self._until_ended(live)
+
+    async def _prepare(self, live: LiveTask, *, again: bool) -> Attempt:
+        """The attempt with its inputs staged."""
+        assert live.task is not None
+        attempt = Attempt(
+            id=live.attempt_id(), run=self._journal.run_id, number=live.number, task=live.task, again=again
+        )
+        if live.task.inputs:
+            scratch = self._scratch / attempt.id
+            staged = await asyncio.get_running_loop().run_in_executor(
+                self._executor, stage_in, live.task.inputs, self.backend.reach, scratch
+            )
+            attempt = dataclasses.replace(attempt, inputs=staged, scratch=scratch)
+        live.attempt = attempt
+        return attempt
+
+    async def _submit(self, live: LiveTask, attempt: Attempt) -> str:
+        """Until the system has it or refuses it for good. Cancelled in the middle, the call still completes."""
+        while True:
+            waiting = self._gate.enter()
+            if waiting is not None:
+                try:
+                    await live.wait(waiting)
+                except Withdrawn:
+                    self._gate.forsake(waiting)
+                    raise
+            elif live.cancelled:
+                self._gate.left(accepted=True)
+                raise Withdrawn
+            accepted = True
+            try:
+                return await self.backend.submit(attempt)
+            except (SubmitDeferred, TransportError) as error:
+                accepted = False
+                self._hold(live, error)
+            except (SubmitInDoubt, AnswerLostError) as error:
+                attempt = attempt.repeated()
+                _log.warning("%s: submit in doubt: %s", live.name, error)
+            finally:
+                self._gate.left(accepted=accepted)
+            if attempt.again and (found := await self._look_for(live, attempt)):
+                return found
+
+    def _hold(self, live: LiveTask, error: SubmitDeferred | TransportError) -> None:
+        self._gate.defer(error.retry_after if isinstance(error, SubmitDeferred) else None)
+        self._publish(TaskHeld(live.id, live.name, live.backend, str(error)))
+
+    async def _look_for(self, live: LiveTask, attempt: Attempt) -> str | None:
+        """Let the poller look for a submit in doubt; its id if it is found before the time for another try."""
+        loop = asyncio.get_running_loop()
+        live.job = Job(attempt.id, attempt.run, None)
+        live.ended, live.located = loop.create_future(), loop.create_future()
+        live.asked_to_end = None
+        self._watch.add(live)
+        if live.cancelled:
+            self._cancellation.add(live)
+        try:
+            waiting: list[asyncio.Future[Outcome | None] | asyncio.Future[None]] = [live.ended, live.located]
+            await asyncio.wait(
+                waiting,
+                timeout=None if live.cancelled else self.backend.cadence.in_doubt,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if live.cancelled and not live.located.done():
+                await live.ended  # CancelUnconfirmed, if the system cannot say
+                raise Withdrawn
+            return live.job.id or (attempt.id if live.ended.done() else None)
+        finally:
+            self._watch.discard(live)
+
+    async def _until_ended(self, live: LiveTask) -> Outcome:
+        """Watch the job to its end, and fetch how it came out."""
+        live.ended = asyncio.get_running_loop().create_future()
+        live.asked_to_end = None
+        self._watch.add(live)
+        if live.cancelled:
+            self._cancellation.add(live)
+        try:
+            outcome = await live.ended
+        finally:
+            self._watch.discard(live)
+            if live.timer is not None:
+                live.timer.cancel()
+        if outcome is None:
+            outcome = await self._result(live)
+        self._gate.reopen()
+        if live.stopped_for is not None and outcome.verdict is not Verdict.OK:
+            outcome = dataclasses.replace(outcome, verdict=live.stopped_for)
+        return outcome
+
+    async def _result(self, live: LiveTask) -> Outcome:
+        """Ask until the backend answers: the job has ended, and only its record is not here yet."""
+        assert live.job is not None
+        delay = self.backend.cadence.poll
+        while True:
+            try:
+                return await self.backend.result(live.job)
+            except (TransportError, AnswerLostError) as error:
+                _log.info("%s: result not to be had now, asking again in %.1f s: %s", live.name, delay, error)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, 60.0)
+
+    def _is_repeated(self, live: LiveTask, outcome: Outcome) -> bool:
+        wanted = outcome.verdict in self._retry.on and live.number < self._retry.attempts
+        return wanted and live.task is not None
+
+    def _prepare_retry(self, live: LiveTask, verdict: Verdict) -> None:
+        """The next attempt; the last one after a preemption asks for a machine that stays."""
+        live.new_attempt(live.number + 1)
+        if verdict is Verdict.PREEMPTED and live.number == self._retry.attempts and live.task is not None:
+            stays = live.task.resources.model_copy(update={"preemptible": False})
+            live.task = live.task.model_copy(update={"resources": stays})
+
+    async def _collect(self, live: LiveTask, outcome: Outcome) -> dict[str, str]:
+        """Fetch the outputs of a task that succeeded, and copy them to their URLs."""
+        if outcome.verdict is not Verdict.OK or live.task is None or not live.task.outputs or live.job is None:
+            return {}
+        self._note(live, Stage.ENDED, to_journal(outcome, {}))
+        scratch = self._scratch / live.attempt_id()
+        try:
+            collected = await self.backend.collect(live.job, live.task.outputs, scratch)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, stage_out, live.task.outputs, collected
+            )
+        except StagingError as error:
+            error.result = result_of(live, outcome, {})
+            raise
+
+    async def _conclude(self, live: LiveTask, outcome: Outcome, outputs: dict[str, str]) -> None:
+        """Journal the end, then let the backend forget the job."""
+        self._note(live, Stage.FINISHED, to_journal(outcome, outputs))
+        await self._journal.commit()
+        if live.job is not None:
+            self._watch.release(live.job, outcome.verdict)
+        if live.attempt is not None and live.attempt.scratch is not None:
+            await asyncio.get_running_loop().run_in_executor(
+                self._executor, _remove, live.attempt.scratch, set(outputs.values())
+            )
+
+    def _note(self, live: LiveTask, stage: Stage, outcome: str | None = None) -> None:
+        self._journal.put(
+            Entry(
+                attempt=live.attempt_id(),
+                task=live.serial,
+                number=live.number,
+                key=live.key,
+                backend=live.backend,
+                name=live.name,
+                job=live.job.id if live.job else None,
+                stage=stage,
+                outcome=outcome,
+            )
+        )
+
+    def _cancel(self, live: LiveTask) -> None:
+        if live.job is not None and live.ended is not None and not live.ended.done():
+            self._cancellation.add(live)
+
+    def _found(self, live: LiveTask) -> None:
+        """The poll learned the job's id, or that it changed."""
+        self._note(live, Stage.SUBMITTED)
+        if live.located is not None and not live.located.done():
+            live.located.set_result(None)
+
+    def _started(self, live: LiveTask) -> None:
+        wanted: Resources | None = live.task.resources if live.task else None
+        if wanted is not None and wanted.time is not None and not self.backend.enforces_time:
+            live.timer = asyncio.get_running_loop().call_later(wanted.time, self._overdue, live)
+
+    def _overdue(self, live: LiveTask) -> None:
+        live.stopped_for = Verdict.TIME_LIMIT
+        self._cancellation.add(live)
+
+    def _publish_submitted(self, live: LiveTask, *, attached: bool) -> None:
+        job = (live.job.id if live.job else None) or live.attempt_id()
+        self._publish(TaskSubmitted(live.id, live.name, live.backend, live.attempt_id(), job, attached))
+
+    def _finish(self, live: LiveTask, result: TaskResult) -> None:
+        _resolve(live, result)
+        self._publish(TaskEnded(live.id, live.name, live.backend, result))
+
+    def _finish_failed(self, live: LiveTask, error: Exception) -> None:
+        _resolve(live, error)
+        self._publish(TaskFailed(live.id, live.name, live.backend, error))
+
+    def _finish_cancelled(self, live: LiveTask) -> None:
+        live.done.cancel()
+        self._publish(TaskCancelled(live.id, live.name, live.backend))
+
+
+def _resolve(live: LiveTask, how: TaskResult | Exception) -> None:
+    if live.done.done():
+        return
+    if isinstance(how, TaskResult):
+        live.done.set_result(how)
+    else:
+        live.done.set_exception(how)
+        live.done.exception()  # whoever cares asks the handle; nobody asking is no warning
+
+
+def _remove(scratch: Path, keep: set[str]) -> None:
+    """Drop what was staged, unless a result points into it."""
+    if not any(Path(place).is_relative_to(scratch) for place in keep if place.startswith("/")):
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,131 @@
+"""One task under way, as the engine holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from crankshaft_core.backends.base import Attempt, Job, Outcome
+from crankshaft_core.journal import Entry
+from crankshaft_core.task import Task, TaskResult, Verdict
+
+__all__ = ["LiveTask", "Withdrawn"]
+
+
+class Withdrawn(Exception):
+    """The caller cancelled the task, and nothing of it runs."""
+
+
+class LiveTask:
+    """A task between `spawn` and its end. `task` is None while a job of an earlier client waits to be claimed."""
+
+    __slots__ = (
+        "asked_to_end",
+        "attempt",
+        "backend",
+        "cancelled",
+        "done",
+        "ended",
+        "entry",
+        "id",
+        "job",
+        "key",
+        "located",
+        "looks",
+        "missing_since",
+        "name",
+        "number",
+        "on_cancel",
+        "pause",
+        "reason",
+        "serial",
+        "started",
+        "stopped_for",
+        "task",
+        "timer",
+    )
+
+    def __init__(self, *, run: str, serial: int, backend: str, name: str, key: str | None, task: Task | None) -> None:
+        self.id = f"{run}-{base36(serial)}"
+        self.serial = serial
+        self.backend = backend
+        self.name = name
+        self.key = key
+        self.task = task
+        self.number = 1
+        self.entry: Entry | None = None
+        """How the journal has it, when it was there before this process."""
+        self.attempt: Attempt | None = None
+        self.job: Job | None = None
+        self.done: asyncio.Future[TaskResult] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[Outcome | None] | None = None
+        """Of the current attempt: None when the backend can be asked for the result."""
+        self.located: asyncio.Future[None] | None = None
+        """Of a submit in doubt: resolved when a poll finds the job."""
+        self.pause: asyncio.Future[None] | None = None
+        """What it waits for outside the system; a cancel resolves it."""
+        self.cancelled = False
+        self.on_cancel: Callable[[LiveTask], None] | None = None
+        self.stopped_for: Verdict | None = None
+        self.asked_to_end: float | None = None
+        self.missing_since: float | None = None
+        self.looks = 0
+        self.started = False
+        self.reason = ""
+        self.timer: asyncio.TimerHandle | None = None
+
+    def attempt_id(self) -> str:
+        """The id of the current attempt: at most 15 characters up to 1.6 million tasks of 35 attempts."""
+        return f"{self.id}-{base36(self.number)}"
+
+    def cancel(self) -> None:
+        """Ask for it to be ended. A second call changes nothing."""
+        if self.cancelled or self.done.done():
+            return
+        self.cancelled = True
+        if self.pause is not None and not self.pause.done():
+            self.pause.set_result(None)
+        if self.on_cancel is not None:
+            self.on_cancel(self)
+
+    async def wait(self, future: asyncio.Future[None], *, seconds: float | None = None) -> None:
+        """Wait for `future`, at most `seconds`. Raises Withdrawn as soon as the task is cancelled."""
+        if self.cancelled:
+            raise Withdrawn
+        timer = None if seconds is None else future.get_loop().call_later(seconds, _resolve, future)
+        self.pause = future
+        try:
+            await future
+        finally:
+            self.pause = None
+            if timer is not None:
+                timer.cancel()
+        if self.cancelled:
+            raise Withdrawn
+
+    def new_attempt(self, number: int) -> None:
+        """Forget what belongs to the attempt before."""
+        self.number = number
+        self.entry = None
+        self.attempt = None
+        self.job = None
+        self.stopped_for = None
+        self.started = False
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def base36(number: int) -> str:
+    """`number` >= 0 in digits and lower-case letters."""
+    text = ""
+    while True:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+        if not number:
+            return text

@@ -1,0 +1,108 @@
+"""Outcomes of attempts: into results and errors for the caller, into and out of the journal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from crankshaft_core.backends.base import Outcome
+from crankshaft_core.engine.live import LiveTask
+from crankshaft_core.errors import (
+    BackendError,
+    CancelledElsewhereError,
+    LostTaskError,
+    NodeFailureError,
+    OutOfMemoryError,
+    PreemptedError,
+    StuckError,
+    SubmitError,
+    TimeLimitError,
+)
+from crankshaft_core.task import TaskResult, Verdict
+
+__all__ = ["error_of", "from_journal", "result_of", "to_journal"]
+
+_ERRORS: Mapping[Verdict, type[BackendError]] = {
+    Verdict.OUT_OF_MEMORY: OutOfMemoryError,
+    Verdict.TIME_LIMIT: TimeLimitError,
+    Verdict.CANCELLED: CancelledElsewhereError,
+    Verdict.PREEMPTED: PreemptedError,
+    Verdict.NODE_FAILURE: NodeFailureError,
+    Verdict.STUCK: StuckError,
+    Verdict.REJECTED: SubmitError,
+    Verdict.LOST: LostTaskError,
+}
+
+_TAIL_BYTES = 4096
+
+
+def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> TaskResult:
+    """What the caller is told of a task that ended with `outcome`."""
+    return TaskResult(
+        name=live.name,
+        backend=live.backend,
+        attempt=live.attempt_id(),
+        verdict=outcome.verdict,
+        exit_codes=outcome.exit_codes,
+        job_id=live.job.id if live.job else None,
+        detail=outcome.detail,
+        stdout=outcome.stdout,
+        stderr=outcome.stderr,
+        stdout_tail=outcome.stdout_tail,
+        stderr_tail=outcome.stderr_tail,
+        outputs=outputs,
+        node=outcome.node,
+        queued=outcome.queued,
+        started=outcome.started,
+        ended=outcome.ended,
+        peak_ram=outcome.peak_ram,
+        cpu_time=outcome.cpu_time,
+    )
+
+
+def error_of(live: LiveTask, result: TaskResult) -> BackendError | None:
+    """The error for a task the system ended; None where its commands came to their own end."""
+    kind = _ERRORS.get(result.verdict)
+    return None if kind is None else kind(result.failure_message() + _asked(live, result.verdict), result=result)
+
+
+def _asked(live: LiveTask, verdict: Verdict) -> str:
+    """What the task had asked for, where that is what to change."""
+    wanted = live.task.resources if live.task else None
+    if wanted and verdict is Verdict.OUT_OF_MEMORY and wanted.ram is not None:
+        return f" (asked ram {wanted.ram:.4g} GiB)"
+    if wanted and verdict is Verdict.TIME_LIMIT and wanted.time is not None:
+        return f" (asked time {wanted.time:.0f} s)"
+    return ""
+
+
+def to_journal(outcome: Outcome, outputs: Mapping[str, str]) -> str:
+    """JSON without the tails, which are the task's own content."""
+    known = {name: value for name, value in _fields(outcome) if value not in (None, "", ())}
+    if outputs:
+        known["outputs"] = dict(outputs)
+    return json.dumps(known, separators=(",", ":"))
+
+
+def from_journal(text: str) -> tuple[Outcome, Mapping[str, str]]:
+    """The outcome that `to_journal` wrote, its tails read again where the files are still here."""
+    known = json.loads(text)
+    outputs = known.pop("outputs", {})
+    outcome = Outcome(
+        **{**known, "verdict": Verdict(known["verdict"]), "exit_codes": tuple(known.get("exit_codes", ()))}
+    )
+    return dataclasses.replace(outcome, stdout_tail=_tail(outcome.stdout), stderr_tail=_tail(outcome.stderr)), outputs
+
+
+def _fields(outcome: Outcome) -> list[tuple[str, object]]:
+    names = (field.name for field in dataclasses.fields(outcome))
+    return [(name, getattr(outcome, name)) for name in names if name not in ("stdout_tail", "stderr_tail")]
+
+
+def _tail(path: str | None) -> str:
+    try:
+        return Path(path).read_bytes()[-_TAIL_BYTES:].decode(errors="replace") if path else ""
+    except OSError:  # it was pruned, or is not on this machine: the tail is a convenience
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import shutil
 from collections.abc import Callable
@@ -334,7 +335,7 @@ class Dispatcher:
         self._note(live, Stage.FINISHED, to_journal(outcome, outputs))
         await self._journal.commit()
         if live.job is not None:
-            self._watch.release(live.job, outcome.verdict)
+            live.release(functools.partial(self._watch.release, live.job, outcome.verdict))
         if live.attempt is not None and live.attempt.scratch is not None:
             await asyncio.get_running_loop().run_in_executor(
                 self._executor, _remove, live.attempt.scratch, set(outputs.values())

@@ -24,6 +24,7 @@ from crankshaft_core.engine.results import from_journal, result_of
 from crankshaft_core.errors import CancelUnconfirmed, EngineError
 from crankshaft_core.events import Event, Subscriber, TaskEnded
 from crankshaft_core.journal import Entry, Journal, Stage
+from crankshaft_core.staging import Reach
 from crankshaft_core.task import Task, TaskResult, Verdict
 
 __all__ = ["Engine"]
@@ -110,6 +111,10 @@ class Engine:
         live = self._live(config, _overlaid(task, config), None, None)
         assert live.task is not None
         return dispatcher.backend.script(Attempt(id=live.attempt_id(), run=self.run_id, number=1, task=live.task))
+
+    def reach(self, backend: str | None) -> Reach:
+        """What of this machine's files the backend sees, and what it can be brought."""
+        return self._dispatcher(self._config.choose(backend)).backend.reach
 
     async def check(self, backend: str) -> Health:
         """Is the backend reachable and usable?"""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+import contextlib
+from collections.abc import Callable, Generator, Iterator
 from typing import Literal
 
 from crankshaft_core.backends.base import Backend
@@ -79,6 +80,17 @@ class TaskHandle:
         Raises BackendError when it cannot be read now.
         """
         return b"" if self._live.job is None else await self._backend.read(self._live.job, stream, offset)
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within this context `read` works also after the task's end. For one reader, entered right after `spawn`."""
+        self._live.kept = []
+        try:
+            yield
+        finally:
+            kept, self._live.kept = self._live.kept, None
+            for release in kept:
+                release()
 
     async def wait(self) -> None:
         """Return when it is done, however it came out."""

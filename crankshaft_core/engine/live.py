@@ -29,6 +29,7 @@ class LiveTask:
         "entry",
         "id",
         "job",
+        "kept",
         "key",
         "located",
         "looks",
@@ -73,6 +74,8 @@ class LiveTask:
         self.started = False
         self.reason = ""
         self.timer: asyncio.TimerHandle | None = None
+        self.kept: list[Callable[[], None]] | None = None
+        """Releases that wait until nobody reads what the jobs wrote; None while nobody does."""
 
     def attempt_id(self) -> str:
         """The id of the current attempt: at most 15 characters up to 1.6 million tasks of 35 attempts."""
@@ -87,6 +90,13 @@ class LiveTask:
             self.pause.set_result(None)
         if self.on_cancel is not None:
             self.on_cancel(self)
+
+    def release(self, release: Callable[[], None]) -> None:
+        """Release a job of it, now or when what it wrote is no longer kept."""
+        if self.kept is None:
+            release()
+        else:
+            self.kept.append(release)
 
     async def wait(self, future: asyncio.Future[None], *, seconds: float | None = None) -> None:
         """Wait for `future`, at most `seconds`. Raises Withdrawn as soon as the task is cancelled."""

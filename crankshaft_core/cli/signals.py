@@ -48,6 +48,7 @@ class Interrupts:
         self._loop = asyncio.get_running_loop()
         self._first: asyncio.Future[int] = self._loop.create_future()
         self._tasks: Callable[[], Iterable[Live]] = tuple[Live, ...]
+        self._leaving: Callable[[], None] = lambda: None
         self._taken: list[signal.Signals] = []
 
     def __enter__(self) -> Self:
@@ -63,13 +64,19 @@ class Interrupts:
         self._first.cancel()
 
     async def guard(
-        self, work: Coroutine[None, None, int], engine: Cancellable, *, tasks: Callable[[], Iterable[Live]]
+        self,
+        work: Coroutine[None, None, int],
+        engine: Cancellable,
+        *,
+        tasks: Callable[[], Iterable[Live]],
+        leaving: Callable[[], None] = lambda: None,
     ) -> int:
         """The exit code of `work`; or, when a signal comes first, that of the signal, with every task cancelled.
 
-        `tasks` tells what may be running. If the reader of our output goes away, everything is cancelled too.
+        `tasks` tells what may be running, and `leaving` is called before a second signal leaves. If the reader of
+        our output goes away, everything is cancelled too.
         """
-        self._tasks = tasks
+        self._tasks, self._leaving = tasks, leaving
         running = asyncio.ensure_future(work)
         await asyncio.wait({running, self._first}, return_when=asyncio.FIRST_COMPLETED)
         if not self._first.done():
@@ -106,6 +113,7 @@ class Interrupts:
         say(f"{_cause(number)}: {what} (once more leaves at once)")
 
     def _leave(self, number: signal.Signals) -> None:
+        self._leaving()
         live = self._live()
         say(f"{_cause(number)} again: leaving at once" + ("; this may still be running:" if live else ""))
         for task in live:

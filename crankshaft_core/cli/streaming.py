@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 from crankshaft_core.cli.pipes import write_all
+from crankshaft_core.cli.terminal import say
 from crankshaft_core.errors import BackendError
 
-__all__ = ["Readable", "relay"]
+__all__ = ["STREAMS", "Readable", "Relay", "Stream", "writer"]
 
 Stream = Literal["stdout", "stderr"]
-Write = Callable[[bytes], Awaitable[None]]
+STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
 
 # Seconds between two looks: short while something comes, longer the longer nothing does, since over SSH each one
 # is a round trip.
@@ -32,41 +33,51 @@ class Readable(Protocol):
         ...
 
 
-async def relay(source: Readable, stream: Stream, ended: asyncio.Event, *, write: Write | None = None) -> int:
-    """Copy the stream to ours until `ended` is set and all of it is there. Returns the number of bytes.
+class Relay:
+    """Copies one stream of a task to ours of the same name."""
 
-    Raises BackendError if the end of it cannot be read, BrokenPipeError if nobody reads ours.
-    """
-    write = write or _to(stream)
-    offset, pause = 0, _SHORTEST
-    while True:
-        is_last = ended.is_set()  # asked before reading: what is there after the end is all there will be
-        data = await _read(source, stream, offset, tolerant=not is_last)
-        await write(data)
-        offset += len(data)
-        if is_last and not data:
-            return offset
-        pause = _SHORTEST if data else min(pause * 1.5, _LONGEST)
-        if len(data) < _FULL and not is_last:
-            await _wait(ended, pause)
+    def __init__(self, source: Readable, stream: Stream) -> None:
+        self._source = source
+        self._stream: Stream = stream
+        self._offset = 0
+        self.shown = 0
+        """How many bytes were copied."""
+
+    def start_over(self) -> None:
+        """Another attempt begins, and with it another stream."""
+        self._offset = 0
+
+    async def run(self, ended: asyncio.Event) -> None:
+        """Copy until `ended` is set and all of it is there. Raises BrokenPipeError if nobody reads ours."""
+        write = writer(self._stream)
+        pause = _SHORTEST
+        while True:
+            is_last = ended.is_set()  # asked before reading: what is there after the end is all there will be
+            data = await self._read(is_last=is_last)
+            await write(data)
+            self.shown += len(data)
+            if is_last and not data:
+                return
+            pause = _SHORTEST if data else min(pause * 1.5, _LONGEST)
+            if len(data) < _FULL and not is_last:
+                await _wait(ended, pause)
+
+    async def _read(self, *, is_last: bool) -> bytes:
+        """One read. While the task runs, a lost connection is no matter: the next read starts where this one did."""
+        offset = self._offset
+        try:
+            data = await self._source.read(self._stream, offset)
+        except BackendError as error:
+            if is_last:
+                say(f"the end of {self._stream} cannot be shown: {error}")
+            return b""
+        if self._offset == offset:  # else it was the end of an attempt that is over by now
+            self._offset += len(data)
+        return data
 
 
-async def _read(source: Readable, stream: Stream, offset: int, *, tolerant: bool) -> bytes:
-    """One read. While the task runs, a lost connection is no matter: the next read starts where this one did."""
-    try:
-        return await source.read(stream, offset)
-    except BackendError:
-        if not tolerant:
-            raise
-        return b""
-
-
-async def _wait(ended: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(ended.wait(), seconds)
-
-
-def _to(stream: Stream) -> Write:
+def writer(stream: Stream) -> Callable[[bytes], Awaitable[None]]:
+    """What writes to our own stream of that name."""
     ours = sys.stdout if stream == "stdout" else sys.stderr
     ours.flush()
 
@@ -74,3 +85,8 @@ def _to(stream: Stream) -> Write:
         await write_all(ours.fileno(), data)
 
     return write
+
+
+async def _wait(ended: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), seconds)

@@ -15,7 +15,7 @@ from crankshaft_core.cli.task_fields import problems, task_from_fields
 from crankshaft_core.errors import ConfigError, CrankshaftError
 from crankshaft_core.task import Task
 
-__all__ = ["TaskLine", "read_tasks"]
+__all__ = ["TaskLine", "content_of", "tasks_in"]
 
 
 _BOTH = (
@@ -33,19 +33,25 @@ class TaskLine:
     backend: str | None = None
 
 
-def read_tasks(path: str, *, check: Callable[[TaskLine], None]) -> list[TaskLine]:
-    """Every task of the file, or of standard input for `-`. Empty lines are passed over.
+def content_of(path: str) -> bytes:
+    """The whole file, or standard input for `-`. Raises ConfigError."""
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
 
-    `check` raises CrankshaftError for a task that could not be submitted. Raises ConfigError with every problem of
-    every line, each under its place.
+
+def tasks_in(content: bytes, *, source: str, complete: Callable[[TaskLine], TaskLine]) -> list[TaskLine]:
+    """Every task of a file's content, one a line; empty lines are passed over.
+
+    `complete` makes of a line what is to run, and raises CrankshaftError if that could not be submitted. Raises
+    ConfigError with every problem of every line, each under its place.
     """
     lines: list[TaskLine] = []
     wrong: list[str] = []
-    for place, text in _texts(path):
+    for place, text in _texts(content, source):
         try:
-            line = _read(place, text)
-            check(line)
-            lines.append(line)
+            lines.append(complete(_read(place, text)))
         except ConfigError as error:
             wrong += [f"{place}: {problem}" for problem in error.problems]
         except CrankshaftError as error:
@@ -53,20 +59,15 @@ def read_tasks(path: str, *, check: Callable[[TaskLine], None]) -> list[TaskLine
     if wrong:
         raise ConfigError([*wrong, "nothing was submitted"])
     if not lines:
-        raise ConfigError(f"{path}: there is no task in it; write one JSON object a line")
+        raise ConfigError(f"{source}: there is no task in it; write one JSON object a line")
     return lines
 
 
-def _texts(path: str) -> Iterator[tuple[str, bytes]]:
+def _texts(content: bytes, source: str) -> Iterator[tuple[str, bytes]]:
     """The lines that are not empty, with their places."""
-    name = "<stdin>" if path == "-" else path
-    try:
-        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if line.strip():
-            yield f"{name}:{number}", line
+            yield f"{source}:{number}", line
 
 
 def _read(place: str, text: bytes) -> TaskLine:

@@ -6,16 +6,21 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-__all__ = ["print_table", "say"]
+__all__ = ["print_table", "say", "say_block"]
 
 _GAP = "  "
 
 
 def say(message: str) -> None:
     """Write a line about the run itself to standard error, where it cannot mix with a task's output."""
+    say_block([message])
+
+
+def say_block(lines: Sequence[str]) -> None:
+    """Write several lines of one message; only the first says who speaks."""
     # With nobody there to read it, there is nobody to tell.
     with contextlib.suppress(BrokenPipeError):
-        sys.stderr.write(f"crankshaft: {message}\n")
+        sys.stderr.write("crankshaft: " + "\n".join(lines) + "\n")
         sys.stderr.flush()
 
 

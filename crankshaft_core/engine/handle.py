@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Literal
 
 from crankshaft_core.backends.base import Backend
@@ -82,7 +82,7 @@ class TaskHandle:
         return b"" if self._live.job is None else await self._backend.read(self._live.job, stream, offset)
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> Generator[None, None, None]:
         """Within this context `read` works also after the task's end. For one reader, entered right after `spawn`."""
         self._live.kept = []
         try:

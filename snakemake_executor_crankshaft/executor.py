@@ -1,0 +1,188 @@
+"""Snakemake's executor: it hands jobs to a run, and tells Snakemake what came of them.
+
+Not a RemoteExecutor: that one polls from a thread of its own, which waits up to ten seconds before it reports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.real import RealExecutor
+from snakemake_interface_executor_plugins.settings import ExecMode, SharedFSUsage
+
+from snakemake_executor_crankshaft.settings import ExecutorSettings
+
+if TYPE_CHECKING:
+    from snakemake_executor_crankshaft.reporter import Outcome
+    from snakemake_executor_crankshaft.run import Run
+
+__all__ = ["Executor"]
+
+
+class Executor(RealExecutor):
+    """Runs Snakemake's jobs on the backends of Crankshaft.toml."""
+
+    # the interface's own types leave out much of what an executor may use
+    workflow: Any
+    logger: Any
+    executor_settings: Any
+
+    def __post_init__(self) -> None:
+        """Read the configuration, start the engine, and check every job that is to run.
+
+        Raises WorkflowError, before any job is submitted, for what can be known to be wrong by now.
+        """
+        from snakemake_executor_crankshaft.sigterm import SigtermCancels
+
+        if self.workflow.remote_execution_settings.immediate_submit:
+            raise WorkflowError("--immediate-submit: executor crankshaft follows its jobs to their end; leave it out")
+        self._settings: ExecutorSettings = self.executor_settings or ExecutorSettings()
+        self._sigterm = SigtermCancels()
+        self._open = True
+        with _as_workflow_error():
+            self._run = self._new_run()
+            try:
+                self._run.check(self.workflow.dag.needrun_jobs())
+            except BaseException:
+                self._run.close()
+                raise
+
+    def run_job(self, job: Any) -> None:
+        """Hand the job over and return at once."""
+        from crankshaft_core.errors import CrankshaftError
+
+        if self._settings.sigterm == "cancel":
+            self._sigterm.install()
+        info = SubmittedJobInfo(job)
+        self.report_job_submission(info)
+        try:
+            self._run.start(job, info, self.format_job_exec(job))
+        except CrankshaftError as error:
+            self._report(info, error)
+
+    def cancel(self) -> None:
+        """End every job, wait until that is confirmed, and name what is not."""
+        from crankshaft_core.errors import CancelUnconfirmed
+
+        try:
+            self._run.cancel()
+        except CancelUnconfirmed as error:
+            self.logger.error(str(error))  # noqa: TRY400 - a message for a person, not a traceback
+        except (KeyboardInterrupt, SystemExit):
+            left = ", ".join(self._run.live())
+            self.logger.error(f"Left before it was confirmed that these have ended: {left}")  # noqa: TRY400 - as above
+            raise
+        self.shutdown()
+
+    def shutdown(self) -> None:
+        """Let go of the engine. Nothing of the workflow runs afterwards, or it is said what does."""
+        from crankshaft_core.errors import CancelUnconfirmed
+
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self._run.close()
+        except CancelUnconfirmed as error:
+            self.logger.error(str(error))  # noqa: TRY400 - a message for a person, not a traceback
+        finally:
+            self._sigterm.remove()
+
+    def format_job_exec(self, job: Any) -> str:
+        """The command that runs the job through an inner Snakemake, for the shell."""
+        from snakemake_executor_crankshaft.arguments import split_arguments
+        from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments
+
+        spawned = self.workflow.spawned_job_args_factory
+        quiet = quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group())
+        arguments = (
+            *split_arguments(self._job_args(job)),
+            *self._wait_arguments(job),
+            *split_arguments(spawned.general_args(executor_common_settings=self.common_settings)),
+            *quiet,
+        )
+        precommand = spawned.precommand(executor_common_settings=self.common_settings)
+        return InnerRun(self.get_python_executable(), self._snakefile(), arguments, precommand).shell_text()
+
+    def get_python_executable(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride] (untyped)
+        """This interpreter, where the jobs see it."""
+        return sys.executable if self._shares(SharedFSUsage.SOFTWARE_DEPLOYMENT) else "python"
+
+    def get_exec_mode(self) -> ExecMode:
+        """Inner runs are remote ones."""
+        return ExecMode.REMOTE
+
+    @property
+    def cores(self) -> int | str:  # pyright: ignore[reportIncompatibleMethodOverride] (untyped)
+        """What an inner run may use where nothing better is known."""
+        cores = self.workflow.resource_settings.cores
+        return "all" if cores is None or cores == sys.maxsize else cores
+
+    def _cores(self, job: Any) -> int | str:
+        """What the job asked for, and was given; or `--cores`, since threads may be a fraction of those."""
+        return max(1, job.threads) if self.cores == "all" else self.cores
+
+    def _job_args(self, job: Any) -> str:
+        inherited = cast("Any", super()).get_job_args
+        return str(inherited(job, cores=self._cores(job)))
+
+    def _wait_arguments(self, job: Any) -> tuple[str, ...]:
+        from snakemake_executor_crankshaft.command import wait_arguments
+
+        if not self._shares(SharedFSUsage.INPUT_OUTPUT):
+            return ()
+        return wait_arguments(job.get_wait_for_files(), Path(self.workflow.persistence.aux_path) / "crankshaft")
+
+    def _snakefile(self) -> str:
+        path = str(self.workflow.main_snakefile)
+        return path if self._shares(SharedFSUsage.SOURCES) else os.path.relpath(path)
+
+    def _shares(self, usage: SharedFSUsage) -> bool:
+        return usage in self.workflow.storage_settings.shared_fs_usage
+
+    def _new_run(self) -> Run:
+        from crankshaft_core.config import Config
+        from snakemake_executor_crankshaft.run import Run
+        from snakemake_executor_crankshaft.surroundings import Surroundings
+
+        config = Config.load(self._settings.config)
+        for warning in config.warnings:
+            self.logger.warning(warning)
+        surroundings = Surroundings.of(self.workflow, backend=self._settings.backend)
+        return Run(config, surroundings, report=self._report, failed=self._broken, logger=self.logger)
+
+    def _report(self, info: SubmittedJobInfo, outcome: Outcome) -> None:
+        """Called in the reporter's thread."""
+        from snakemake_executor_crankshaft.failure import failure_of
+
+        job: Any = info.job
+        failure = failure_of(outcome, job.rules)
+        if failure is None:
+            self.report_job_success(info)
+            return
+        if job.is_group():  # Snakemake's message for a group has no place for ours
+            self.logger.error(failure.message)
+        facts = {"external_jobid": failure.job_id} if failure.job_id else {}
+        message = failure.message.replace("\n", "\n        ")
+        cast("Any", self).report_job_error(info, msg=message, aux_logs=list(failure.logs), **facts)
+
+    def _broken(self, error: BaseException) -> None:
+        """Have the scheduler stop: an outcome could not be reported."""
+        self.workflow.scheduler.executor_error_callback(error)
+
+
+@contextlib.contextmanager
+def _as_workflow_error() -> Generator[None]:
+    from crankshaft_core.errors import CrankshaftError
+
+    try:
+        yield
+    except CrankshaftError as error:
+        raise WorkflowError(str(error)) from None

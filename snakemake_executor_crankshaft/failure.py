@@ -1,0 +1,64 @@
+"""What is said of a job that failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from crankshaft_core.errors import BackendError
+from crankshaft_core.task import TaskResult, Verdict
+
+__all__ = ["Failure", "failure_of"]
+
+_LINES = 20
+"""Of stderr, shown in the message; the file has all of it."""
+
+_SMALL_TALK = re.compile(
+    r"Building DAG of jobs\.\.\.|Using shell: .*|Provided .*|Rules claiming more threads .*|WorkflowError:|"
+    r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Storing output in storage\.|Elapsed time: .*|"
+    r"Shutting down, this might take some time\.|Exiting because a job execution failed\..*|"
+    r"At least one job did not complete successfully\.|\[[A-Z][a-z]{2} [A-Z][a-z]{2} .*\]"
+)
+"""Lines of an inner Snakemake that tell nothing of the job."""
+
+_RAISE = {Verdict.OUT_OF_MEMORY: "mem_mb", Verdict.TIME_LIMIT: "runtime"}
+"""What to ask for more of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failure, for Snakemake's error message."""
+
+    message: str
+    job_id: str | None = None
+    logs: tuple[str, ...] = ()
+    """Files that tell more."""
+
+
+def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str]) -> Failure | None:
+    """Why the task did not do its work; None if it did. `rules` are those of its job."""
+    if isinstance(outcome, TaskResult):
+        return None if outcome.ok else _with_output(_plain(outcome).failure_message(), outcome, rules)
+    if isinstance(outcome, BackendError) and outcome.result is not None:
+        return _with_output(str(outcome), outcome.result, rules)
+    return Failure(str(outcome) or type(outcome).__name__)
+
+
+def _with_output(summary: str, result: TaskResult, rules: Iterable[str]) -> Failure:
+    lines = [summary]
+    if result.verdict in _RAISE:
+        named = ", ".join(repr(rule) for rule in sorted(set(rules)))
+        lines.append(f"Raise {_RAISE[result.verdict]} in rule {named}.")
+    said = _plain(result).stderr_tail.splitlines()[-_LINES:]
+    if said:
+        lines += ["stderr ends with:", *("    " + line for line in said)]
+    logs = tuple(path for path in (result.stdout, result.stderr) if path)
+    return Failure("\n".join(lines), result.job_id, logs)
+
+
+def _plain(result: TaskResult) -> TaskResult:
+    """The result, its stderr without the inner Snakemake's small talk."""
+    lines = (line for line in result.stderr_tail.splitlines() if line.strip() and not _SMALL_TALK.fullmatch(line))
+    return dataclasses.replace(result, stderr_tail="\n".join(lines))

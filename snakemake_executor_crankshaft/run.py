@@ -1,0 +1,151 @@
+"""One workflow's run: its engine, and the way of each job into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from crankshaft_core.blocking import BlockingEngine, TaskFuture
+from crankshaft_core.config import BackendConfig, Config
+from crankshaft_core.errors import ConfigError
+from crankshaft_core.task import Task
+from snakemake_executor_crankshaft.environment import job_environment
+from snakemake_executor_crankshaft.guesses import guesses
+from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
+from snakemake_executor_crankshaft.notices import Notices
+from snakemake_executor_crankshaft.place import place_of
+from snakemake_executor_crankshaft.reporter import Outcome, Reporter
+from snakemake_executor_crankshaft.resources import BACKEND, ROUTED, Place, Request, Wish, translate
+from snakemake_executor_crankshaft.surroundings import Surroundings
+from snakemake_executor_crankshaft.tasks import task_of
+
+__all__ = ["Run"]
+
+
+class Run:
+    """Jobs go in by `start`; what comes of them is reported by `report(info, outcome)`, in a thread of its own."""
+
+    def __init__(
+        self,
+        config: Config,
+        surroundings: Surroundings,
+        *,
+        report: Callable[[Any, Outcome], None],
+        failed: Callable[[BaseException], None],
+        logger: Logger,
+    ) -> None:
+        self._config = config
+        self._surroundings = surroundings
+        self._logger = logger
+        self._places: dict[str, Place] = {}
+        self._said: set[str] = set()
+        self._live: set[TaskFuture] = set()
+        self._engine = BlockingEngine(config)
+        self._engine.__enter__()
+        self._engine.subscribe(Notices(logger.info))
+        self._reporter: Reporter[Any] = Reporter(report, failed)
+
+    def check(self, jobs: Iterable[SingleJob]) -> None:
+        """Raise ConfigError with everything that is wrong with the backends and resources of `jobs`.
+
+        What cannot be evaluated before other jobs have run is checked when its turn comes.
+        """
+        self._place(self._config.choose(self._surroundings.backend))
+        problems: dict[str, None] = {}
+        for job in jobs:
+            if not job.is_local and not ROUTED.isdisjoint(job.rule.resources.keys()):
+                problems.update(dict.fromkeys(self._problems(job)))
+        if problems:
+            raise ConfigError(list(problems))
+
+    def start(self, job: Job, info: object, command: str) -> None:
+        """Hand the job to its backend and return at once. Raises ConfigError if that cannot take it."""
+        backend = self._backend(job)
+        request = self._request(job, backend)
+        for name in request.unused:
+            self._say_once(f"backend {backend.name!r} has no use for {name} of rule {_rules(job)}")
+        future = self._engine.spawn(backend.name, self._task(job, command, backend, request))
+        self._live.add(future)
+        future.add_done_callback(self._live.discard)
+        self._reporter.follow(info, future)
+
+    def cancel(self) -> None:
+        """End every job and wait until that is confirmed. Raises CancelUnconfirmed. Nothing is reported any more."""
+        self._reporter.silence()
+        self._engine.cancel()
+
+    def live(self) -> list[str]:
+        """The jobs that are not done, by name and the system's own id."""
+        return sorted(f"{future.name} ({future.backend} {future.job_id or 'queued'})" for future in tuple(self._live))
+
+    def close(self) -> None:
+        """Report what is done, and let go of the backends. What still runs is cancelled."""
+        if self._live:
+            self._reporter.silence()
+        try:
+            self._engine.__exit__(None, None, None)
+        finally:
+            self._reporter.close()
+
+    def _backend(self, job: Job) -> BackendConfig:
+        wanted = Wish(job.resources).text(BACKEND)
+        try:
+            return self._config.choose(wanted or self._surroundings.backend)
+        except ConfigError as error:
+            if not wanted:
+                raise
+            raise ConfigError(f"rule {_rules(job)}: {BACKEND}={wanted}: {error}") from error
+
+    def _request(self, job: Job, backend: BackendConfig) -> Request:
+        place = self._place(backend)
+        has_sizes = place.defaults.ram is not None or place.defaults.disk is not None
+        wish = Wish(
+            dict(job.resources.items()),
+            threads=job.threads,
+            guesses=guesses(job) if has_sizes else frozenset(),
+            preemptible=any(self._surroundings.is_preemptible(rule) for rule in job.rules),
+        )
+        try:
+            return translate(wish, place)
+        except ConfigError as error:
+            raise ConfigError([f"rule {_rules(job)}: {problem}" for problem in error.problems]) from error
+
+    def _task(self, job: Job, command: str, backend: BackendConfig, request: Request) -> Task:
+        shared = self._surroundings.shared_software
+        env = job_environment(self._surroundings.env, backend.env, os.environ, shared=shared)
+        work_dir = self._surroundings.work_dir
+        return task_of(job, command, request, env=env, work_dir=work_dir, run=self._engine.run_id)
+
+    def _problems(self, job: SingleJob) -> list[str]:
+        from snakemake_interface_common.exceptions import WorkflowError
+
+        try:
+            self._request(job, self._backend(job))
+        except ConfigError as error:
+            return list(error.problems)
+        except WorkflowError:
+            return []  # a function of files that are not there yet
+        return []
+
+    def _place(self, backend: BackendConfig) -> Place:
+        if backend.name not in self._places:
+            self._places[backend.name] = place_of(backend)
+            self._say_once(_limit(backend, self._surroundings.jobs))
+        return self._places[backend.name]
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._logger.info(text)
+
+
+def _limit(backend: BackendConfig, jobs: int | None) -> str:
+    """Which of the two limits holds."""
+    if jobs is None or jobs > backend.max_tasks:
+        return f"backend {backend.name!r}: at most {backend.max_tasks} jobs at once (its max_tasks)"
+    return f"backend {backend.name!r}: at most {jobs} jobs at once (--jobs)"
+
+
+def _rules(job: Job) -> str:
+    return ", ".join(repr(rule) for rule in sorted(set(job.rules)))

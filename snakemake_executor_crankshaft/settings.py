@@ -1,0 +1,54 @@
+"""The executor's command line, and what it tells Snakemake of itself.
+
+Annotations are objects here, not text: Snakemake reads them to make the command line.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
+
+__all__ = ["ExecutorSettings", "common_settings"]
+
+
+@dataclass
+class ExecutorSettings(ExecutorSettingsBase):
+    """`--crankshaft-backend`, `--crankshaft-config` and `--crankshaft-sigterm`."""
+
+    # Optional, since Snakemake's parser does not know `Path | None`
+    backend: Optional[str] = field(  # noqa: UP045
+        default=None,
+        metadata={
+            "help": "Backend (of Crankshaft.toml) that jobs run on; a rule chooses another one with "
+            "resources: crankshaft_backend='NAME'. Default: as Crankshaft.toml says, else this machine.",
+            "metavar": "NAME",
+        },
+    )
+    config: Optional[Path] = field(  # noqa: UP045
+        default=None,
+        metadata={
+            "help": "Configuration file that is read after the site's, the user's and the nearest Crankshaft.toml.",
+            "metavar": "FILE",
+        },
+    )
+    sigterm: str = field(
+        default="cancel",
+        metadata={
+            "help": "What SIGTERM does: 'cancel' ends all jobs, as Ctrl-C does; 'finish' starts no new ones and "
+            "waits for those that run, which is what Snakemake does by itself.",
+            "choices": ["cancel", "finish"],
+        },
+    )
+
+
+common_settings = CommonSettings(
+    non_local_exec=True,
+    implies_no_shared_fs=False,
+    job_deploy_sources=True,
+    pass_default_storage_provider_args=True,
+    pass_default_resources_args=True,
+    # values travel as the task's environment: an `export` would show them, and mangles quotes
+    pass_envvar_declarations_to_cmd=False,
+    auto_deploy_default_storage_provider=False,
+)

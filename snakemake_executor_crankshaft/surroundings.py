@@ -1,0 +1,42 @@
+"""What all jobs of a workflow have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from snakemake_interface_executor_plugins.settings import SharedFSUsage
+
+__all__ = ["Surroundings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The workflow's side of every task."""
+
+    backend: str | None
+    """Where a rule says nothing."""
+    work_dir: str | None
+    """Where the jobs run, if they see this machine's files."""
+    shared_software: bool
+    """What is installed here is there too, under the same paths."""
+    env: Mapping[str, str]
+    """`envvars:` and `--envvars`, with their values."""
+    jobs: int | None
+    """`--jobs`."""
+    is_preemptible: Callable[[str], bool]
+    """`--preemptible-rules`, by rule."""
+
+    @classmethod
+    def of(cls, workflow: Any, *, backend: str | None) -> Surroundings:
+        """Those of Snakemake's `workflow`."""
+        storage = workflow.storage_settings
+        return cls(
+            backend=backend,
+            work_dir=str(workflow.workdir_init) if storage.assume_common_workdir else None,
+            shared_software=SharedFSUsage.SOFTWARE_DEPLOYMENT in storage.shared_fs_usage,
+            env=dict(workflow.spawned_job_args_factory.envvars()),
+            jobs=workflow.resource_settings.nodes,
+            is_preemptible=workflow.remote_execution_settings.preemptible_rules.is_preemptible,
+        )

@@ -1,0 +1,57 @@
+"""The command of an inner run."""
+
+import shlex
+from pathlib import Path
+
+from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments, wait_arguments
+
+
+def words(text: str) -> list[str]:
+    return shlex.split(text)
+
+
+def test_every_argument_reaches_the_inner_run_as_it_is() -> None:
+    run = InnerRun("/py thon", "/it's/Snakefile", ["--target-jobs", "a:x=$HOME 'b'"])
+    assert words(run.shell_text())[:7] == [
+        "/py thon", "-m", "snakemake", "--snakefile", "/it's/Snakefile", "--target-jobs", "a:x=$HOME 'b'",
+    ]  # fmt: skip
+
+
+def test_an_inner_run_is_remote_and_tries_each_rule_once() -> None:
+    text = InnerRun("python", "Snakefile", []).shell_text()
+    assert text.endswith("--mode remote")
+    assert "--preemptible-retries 0 --preemptible-rules --" in text
+
+
+def test_the_precommand_has_to_succeed_first() -> None:
+    assert InnerRun("python", "S", [], "pip install 'x y'").shell_text().startswith("pip install 'x y' && python -m")
+
+
+def test_files_to_wait_for_are_arguments(tmp_path: Path) -> None:
+    assert wait_arguments(["a b", "c"], tmp_path) == ("--wait-for-files", "a b", "c")
+
+
+def test_no_files_are_no_arguments(tmp_path: Path) -> None:
+    assert wait_arguments([], tmp_path) == ()
+
+
+def test_a_long_list_of_files_goes_into_a_file_of_its_own(tmp_path: Path) -> None:
+    names = [f"reads/{n:06}.fastq.gz" for n in range(10_000)]
+    flag, path = wait_arguments(names, tmp_path / "new")
+    assert flag == "--wait-for-files-file"
+    assert Path(path).read_text().splitlines() == names
+
+
+def test_the_same_long_list_is_the_same_file(tmp_path: Path) -> None:
+    names = ["x" * 200] * 1000
+    assert wait_arguments(names, tmp_path) == wait_arguments(names, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_group_says_which_of_its_rules_failed() -> None:
+    assert "rules" in quiet_arguments(verbose=False, group=False)
+    assert "rules" not in quiet_arguments(verbose=False, group=True)
+
+
+def test_verbose_runs_say_everything() -> None:
+    assert quiet_arguments(verbose=True, group=False) == ()

@@ -1,7 +1,8 @@
 """Crankshaft.toml: read from its sources, merged, checked, as values."""
 
-from crankshaft_core.config.common import CommonConfig, Environment, Retry
+from crankshaft_core.config.common import CommonConfig, Retry
 from crankshaft_core.config.docker import DockerConfig, Mount
+from crankshaft_core.config.environment import Environment
 from crankshaft_core.config.generic import GenericConfig, Locale, Queue
 from crankshaft_core.config.models import BackendConfig, Config, Origin
 from crankshaft_core.config.secrets import Secret

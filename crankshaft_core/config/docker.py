@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from crankshaft_core.config.common import CommonConfig
-from crankshaft_core.config.fields import Table, Texts
+from crankshaft_core.config.fields import StrictTable, Texts
 
 __all__ = ["DockerConfig", "Mount"]
 
 
-class Mount(Table):
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} is not an absolute path")
+    return path
+
+
+class Mount(StrictTable):
     """A path of the machine the containers run on, as they see it. Written `"source:target[:ro]"` or as a table."""
 
     source: Annotated[str, Field(min_length=1)]
     """A path there, or the name of a volume."""
-    target: Annotated[str, Field(pattern="^/")]
+    target: Annotated[str, AfterValidator(_absolute)]
     """An absolute path in the container."""
     read_only: bool = False
     """Containers cannot write to it."""

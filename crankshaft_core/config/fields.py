@@ -7,19 +7,36 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from crankshaft_core.units import Seconds, parse_duration
 
-__all__ = ["Attributes", "Interval", "LocalFile", "Regex", "Span", "Table", "Texts", "cores"]
+__all__ = ["Attributes", "FreeKeys", "Interval", "LocalFile", "Regex", "Span", "StrictTable", "Texts", "cores"]
 
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
 
 
-class Table(BaseModel):
+class StrictTable(BaseModel):
     """A table of the configuration: frozen, closed, and silent about its values when one is wrong."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class LocalFile:
+    """Marks a field as a path of this machine: a relative one stands relative to the file it is written in."""
+
+
+class FreeKeys:
+    """Marks a field whose table has keys of the writer's own."""
+
+
+class _AlsoText:
+    """For JSON Schema: what is a number or a list here may also be written as text."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
 
 
 def cores() -> int:
@@ -43,7 +60,8 @@ def _regex(text: str) -> str:
     return text
 
 
-def _one_as_many(value: object) -> object:
+def one_as_many(value: object) -> object:
+    """A list of the one text that stands where a list may stand."""
     return (value,) if isinstance(value, str) else value
 
 
@@ -59,20 +77,16 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-class LocalFile:
-    """Marks a field as a path of this machine: a relative one stands relative to the file it is written in."""
-
-
 Span = Annotated[Seconds, Field(ge=0)]
 """A duration with a unit ("30s", "1h")."""
 
-Interval = Annotated[float, BeforeValidator(_interval), Field(gt=0)]
+Interval = Annotated[float, BeforeValidator(_interval), Field(gt=0, allow_inf_nan=False), _AlsoText()]
 """A duration with a unit, or a bare number of seconds, as Crankshaft's `monitor_frequency` has always been."""
 
 Regex = Annotated[str, AfterValidator(_regex)]
 """A regular expression of Python's `re`."""
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_one_as_many)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(one_as_many), _AlsoText()]
 """One text, or a list of them."""
 
 Attributes = Annotated[Mapping[str, str], BeforeValidator(_as_texts)]

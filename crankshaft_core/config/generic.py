@@ -9,14 +9,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from crankshaft_core.config.common import CommonConfig, rename
-from crankshaft_core.config.fields import Interval, LocalFile, Regex, Span, Table, cores
+from crankshaft_core.config.fields import Interval, LocalFile, Regex, Span, StrictTable, cores
 from crankshaft_core.config.secrets import Secret
 from crankshaft_core.units import GiB
 
 __all__ = ["GenericConfig", "Locale", "Queue", "Reasons", "States", "SubmitErrors", "VerdictPatterns"]
 
 
-class Locale(Table):
+class Locale(StrictTable):
     """Where the templates run: this machine, or another one by SSH."""
 
     kind: Literal["Local", "SSH", "Auto"] = "Local"
@@ -64,7 +64,7 @@ class Locale(Table):
         return self
 
 
-class States(Table):
+class States(StrictTable):
     """What `monitor_all` calls a job's state: regular expressions for the whole word."""
 
     pending: Regex | None = None
@@ -75,14 +75,14 @@ class States(Table):
     """It waits, and can never start."""
 
 
-class Reasons(Table):
+class Reasons(StrictTable):
     """What `monitor_all` gives as the reason of waiting."""
 
     stuck: Regex | None = None
     """With this reason a job can never start."""
 
 
-class VerdictPatterns(Table):
+class VerdictPatterns(StrictTable):
     """What `diagnose` says of a job that left no exit record, or one that another process's signal wrote."""
 
     oom: Regex | None = None
@@ -103,7 +103,7 @@ class VerdictPatterns(Table):
     """Its command ended with exit code 0."""
 
 
-class SubmitErrors(Table):
+class SubmitErrors(StrictTable):
     """What a failed submit says."""
 
     limit: Regex | None = None
@@ -114,7 +114,7 @@ class SubmitErrors(Table):
     """The user is not let in: submits pause."""
 
 
-class Queue(Table):
+class Queue(StrictTable):
     """A queue and the most it takes; None: no limit. The first queue that a task fits is its queue."""
 
     name: Annotated[str, Field(min_length=1)]

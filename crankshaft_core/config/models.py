@@ -1,38 +1,25 @@
-"""The configuration as values: `Config`, and one model for each kind of backend."""
+"""The configuration as a value."""
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
-from crankshaft_core.config.docker import DockerConfig
-from crankshaft_core.config.generic import GenericConfig
-from crankshaft_core.config.tes import TESConfig
+from crankshaft_core.config.documents import Text
+from crankshaft_core.config.kinds import BackendConfig
+from crankshaft_core.config.load import LOCAL, Loaded, load, parse
+from crankshaft_core.config.secrets import FingerprintKey
+from crankshaft_core.config.sources import Surroundings
+from crankshaft_core.config.tree import Origin
 from crankshaft_core.errors import ConfigError
 
-__all__ = ["KINDS", "BackendConfig", "Config", "Origin"]
-
-BackendConfig = DockerConfig | TESConfig | GenericConfig
-"""A backend as configured; `kind` tells which."""
-
-KINDS: Mapping[str, type[DockerConfig | TESConfig | GenericConfig]] = {
-    "Docker": DockerConfig,
-    "Generic": GenericConfig,
-    "TES": TESConfig,
-}
-"""The model of each kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value was written: a file and line, a variable, a preset."""
-
-    file: str
-    line: int | None = None
-
-    def __str__(self) -> str:
-        return self.file if self.line is None else f"{self.file}:{self.line}"
+__all__ = ["BackendConfig", "Config", "Origin"]
 
 
 @dataclass(frozen=True)
@@ -42,50 +29,83 @@ class Config:
     backends: Mapping[str, BackendConfig]
     default: str | None = None
     """The backend used where none is given."""
-    origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
+    origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin], compare=False, repr=False)
     """Key path ("backends.hpc.locale.host") to its place."""
-    warnings: tuple[str, ...] = ()
-    """What was loaded as written and is probably not meant."""
-    builtin: frozenset[str] = frozenset()
-    """Names of the backends that nobody wrote down."""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What loads as it is written and is probably not meant, a line each."""
+    builtin: frozenset[str] = field(default=frozenset(), compare=False)
+    """Names of the backends that no file defines."""
 
     @classmethod
     def load(
-        cls,
-        path: str | Path | None = None,
-        *,
-        cwd: Path | None = None,
-        environ: Mapping[str, str] | None = None,
+        cls, path: str | Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
     ) -> Config:
         """Read and merge every source, weakest first: site, user, project, its local file, `path`, variables.
 
-        `path` stands in for the file that CRANKSHAFT_CONFIG names. Raises ConfigError with all problems at once.
+        `path` stands in for what CRANKSHAFT_CONFIG names. Raises ConfigError with all problems at once.
         """
-        from crankshaft_core.config.load import load
-
-        return load(path, cwd=cwd, environ=environ)
+        given = os.environ if environ is None else environ
+        around = Surroundings((cwd or Path.cwd()).absolute(), given)
+        loaded = load(None if path is None else Path(path), around)
+        return cls._of(loaded, default=given.get("CRANKSHAFT_BACKEND") or loaded.default)
 
     @classmethod
     def parse(cls, text: str, *, source: str = "<text>") -> Config:
         """Read one TOML text, and nothing else. Raises ConfigError with all problems at once."""
-        from crankshaft_core.config.load import parse
+        loaded = parse(Text(text, source, Path.cwd()))
+        return cls._of(loaded, default=loaded.default)
 
-        return parse(text, source=source)
+    @classmethod
+    def _of(cls, loaded: Loaded, *, default: str | None) -> Config:
+        return cls(loaded.backends, default, loaded.origins, loaded.warnings, loaded.builtin)
 
     def choose(self, name: str | None = None) -> BackendConfig:
         """The backend called `name`; for None the default, else the only one written down, else `local`.
 
         Raises ConfigError naming the backends there are.
         """
-        wanted = name or self.default
-        if wanted is None:
-            wanted = self._only()
+        wanted = name or self.default or self._only()
         if wanted not in self.backends:
-            raise ConfigError(f"no backend named {wanted!r}; known: {', '.join(sorted(self.backends))}")
+            raise ConfigError(f"no backend named {wanted!r}; known: {self._known()}")
         return self.backends[wanted]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for the same configuration in the same process, and of no use in another: secrets stay secret."""
+        context = FingerprintKey(_process_key())
+        dumped = {name: backend.model_dump(mode="json", context=context) for name, backend in self.backends.items()}
+        text = json.dumps([self.default, dumped], sort_keys=True)
+        return context.digest(text)
+
+    def redacted(self) -> dict[str, Any]:
+        """What was written, of the shape of the file, with secrets hidden. It loads again if no secret is hidden."""
+        default = {} if self.default is None else {"default": self.default}
+        shown = [
+            backend.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+            for name, backend in self.backends.items()
+        ]
+        return {**default, "backends": shown}
 
     def _only(self) -> str:
         written = sorted(set(self.backends) - self.builtin)
         if len(written) > 1:
-            raise ConfigError(f"several backends and no default: {', '.join(written)}; name one")
-        return written[0] if written else "local"
+            raise ConfigError(
+                f"several backends and no default: {', '.join(written)}; name one, "
+                f'or write default = "{written[0]}" at the top of the file'
+            )
+        return written[0] if written else LOCAL
+
+    def _known(self) -> str:
+        """docker, lsf (from Crankshaft.toml), local (built in)."""
+        by_file: dict[str, list[str]] = {}
+        for name in sorted(self.backends):
+            origin = self.origins.get(f"backends.{name}.name")
+            by_file.setdefault("" if origin is None else origin.file, []).append(name)
+        builtin = by_file.pop("built in", [])
+        parts = [", ".join(names) + (f" (from {file})" if file else "") for file, names in by_file.items()]
+        return ", ".join([*parts, *(f"{name} (built in)" for name in builtin)])
+
+
+@cache
+def _process_key() -> bytes:
+    return secrets.token_bytes(32)

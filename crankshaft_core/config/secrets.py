@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from crankshaft_core.errors import ConfigError
 
-__all__ = ["HIDDEN", "Secret"]
+__all__ = ["HIDDEN", "FingerprintKey", "Secret"]
 
 HIDDEN = "********"
 """What is printed in a secret's place."""
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a `{ command }` may take. It may talk to a vault, but it cannot ask a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintKey:
+    """As the context of a dump: secrets are shown as fingerprints under this key."""
+
+    key: bytes = field(repr=False)
+
+    def digest(self, text: str) -> str:
+        """The same for the same text, and of no use without the key."""
+        return hashlib.blake2b(text.encode(), key=self.key, digest_size=32).hexdigest()
+
 
 Source = Literal["text", "env", "file", "command"]
 _SOURCES: tuple[Source, ...] = ("env", "file", "command")
@@ -39,6 +53,19 @@ class Secret:
         self._content = content
         self._source: Source = source
 
+    @classmethod
+    def read(cls, value: object) -> Secret:
+        """The secret that is written as `value`. Raises ValueError, which does not repeat it."""
+        if isinstance(value, Secret):
+            return value
+        if isinstance(value, str):
+            return cls(value)
+        entry = next(iter(value.items())) if isinstance(value, Mapping) and len(value) == 1 else ("", "")  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] any table
+        for source in _SOURCES:
+            if entry[0] == source and isinstance(entry[1], str) and entry[1]:
+                return cls(entry[1], source=source)
+        raise ValueError('write a secret as text, { env = "NAME" }, { file = "PATH" } or { command = "…" }')
+
     @property
     def reference(self) -> dict[str, str] | None:
         """The table it was written as, which is no secret itself; None when it stands in the file as a string."""
@@ -56,6 +83,14 @@ class Secret:
         if self._source == "command":
             return _from_command(self._content)
         return self._content
+
+    def shown(self) -> str | dict[str, str]:
+        """What may be printed: the table it was written as, or HIDDEN."""
+        return self.reference or HIDDEN
+
+    def fingerprint(self, key: FingerprintKey) -> str:
+        """The same for the same secret under the same key, and of no use without that key."""
+        return key.digest(f"{self._source}\0{self._content}")
 
     def __repr__(self) -> str:
         return f"Secret({self})"
@@ -83,7 +118,7 @@ class Secret:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            _read, serialization=core_schema.plain_serializer_function_ser_schema(_shown)
+            cls.read, serialization=core_schema.plain_serializer_function_ser_schema(_shown, info_arg=True)
         )
 
     @classmethod
@@ -100,20 +135,10 @@ class Secret:
         return {"anyOf": [{"type": "string"}, *tables]}
 
 
-def _read(value: object) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if isinstance(value, str):
-        return Secret(value)
-    if isinstance(value, Mapping):
-        entries = list(value.items())  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] any table
-        if len(entries) == 1 and entries[0][0] in _SOURCES and isinstance(entries[0][1], str) and entries[0][1]:
-            return Secret(entries[0][1], source=entries[0][0])
-    raise ValueError('write a secret as text, { env = "NAME" }, { file = "PATH" } or { command = "…" }')
-
-
-def _shown(secret: Secret) -> str | dict[str, str]:
-    return secret.reference or HIDDEN
+def _shown(secret: Secret, info: SerializationInfo) -> str | dict[str, str]:
+    if isinstance(info.context, FingerprintKey):
+        return secret.fingerprint(info.context)
+    return secret.shown()
 
 
 def _from_variable(name: str, environ: Mapping[str, str]) -> str:

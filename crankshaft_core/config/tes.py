@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from crankshaft_core.config.common import CommonConfig, rename
-from crankshaft_core.config.fields import Interval, LocalFile, Table
+from crankshaft_core.config.fields import Interval, LocalFile, StrictTable
+from crankshaft_core.config.options import Options, reveal
 from crankshaft_core.config.secrets import Secret
 
 __all__ = ["BasicAuth", "BearerAuth", "HeaderAuth", "Http", "Storage", "TESConfig"]
 
 
-class BasicAuth(Table):
+def _header_name(text: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):
+        raise ValueError(f"{text!r} cannot be the name of a header")
+    return text
+
+
+def _server_url(text: str) -> str:
+    if re.search(r"//[^/]*@", text):
+        raise ValueError("a password in the address would be printed and logged; write it under http.auth")
+    if not re.fullmatch(r"https?://[^/\s]+\S*", text):
+        raise ValueError(f"{text!r} is not the address of a server; write 'https://…'")
+    return text
+
+
+def _storage_url(text: str) -> str:
+    if re.search(r"//[^/]*:[^/]*@", text):
+        raise ValueError("a password in the address would be printed and logged; write it under storage.options")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", text):
+        raise ValueError(f"{text!r} is not a URL; write 's3://bucket/prefix' or 'file:///shared/dir'")
+    return text
+
+
+class BasicAuth(StrictTable):
     """HTTP basic authentication (RFC 7617)."""
 
     type: Literal["basic"]
@@ -25,7 +48,7 @@ class BasicAuth(Table):
     """The user's password."""
 
 
-class BearerAuth(Table):
+class BearerAuth(StrictTable):
     """A bearer token (RFC 6750)."""
 
     type: Literal["bearer"]
@@ -34,18 +57,18 @@ class BearerAuth(Table):
     """The token, read anew when the server answers 401."""
 
 
-class HeaderAuth(Table):
+class HeaderAuth(StrictTable):
     """A header of the site's own."""
 
     type: Literal["header"]
     """`"header"`."""
-    name: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+    name: Annotated[str, AfterValidator(_header_name)]
     """The header's name."""
     value: Secret
     """Its value."""
 
 
-class Http(Table):
+class Http(StrictTable):
     """How requests are made."""
 
     auth: Annotated[BasicAuth | BearerAuth | HeaderAuth, Field(discriminator="type")] | None = None
@@ -68,7 +91,7 @@ class Http(Table):
     @model_validator(mode="before")
     @classmethod
     def _other_names(cls, value: object) -> object:
-        return rename(value)
+        return rename(value, table=("http",))
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -77,20 +100,24 @@ class Http(Table):
         return self
 
 
-class Storage(Table):
+class Storage(StrictTable):
     """Where inputs and outputs are put for workers that do not see this machine's files."""
 
-    url: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://")]
+    url: Annotated[str, AfterValidator(_storage_url)]
     """`s3://bucket/prefix`, `file:///shared/dir`, or anything else that fsspec opens."""
-    worker_url: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://")] | None = None
+    worker_url: Annotated[str, AfterValidator(_storage_url)] | None = None
     """The same place as the workers address it, where that differs."""
-    options: Mapping[str, object] = Field(default_factory=dict)
-    """Options of the fsspec file system; a secret among them is written as a table, as everywhere."""
+    options: Options = Field(default_factory=dict)
+    """Options of the fsspec file system. Those called key, secret, token or password are secrets."""
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: object) -> object:
         return {"url": value} if isinstance(value, str) else value
+
+    def revealed_options(self) -> dict[str, Any]:
+        """The options with their secrets looked up, for fsspec. It blocks as `Secret.reveal` does."""
+        return {key: reveal(item) for key, item in self.options.items()}
 
 
 class TESConfig(CommonConfig):
@@ -100,7 +127,7 @@ class TESConfig(CommonConfig):
     """`"TES"`."""
     max_tasks: Annotated[int, Field(ge=1)] = 1000
     """Tasks that may be there at once, queued or running, from all users of one process."""
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    url: Annotated[str, AfterValidator(_server_url)]
     """Base address; `/ga4gh/tes/v1` and `/v1` are tried by themselves."""
     http: Http = Http()
     """Authentication, time-outs, connections, certificates, proxy."""
@@ -108,10 +135,3 @@ class TESConfig(CommonConfig):
     """URL under which files are exchanged with the workers, or a table of `url`, `worker_url` and `options`."""
     memory_unit: Literal["GB", "GiB"] = "GB"
     """What the server means by `ram_gb` and `disk_gb`."""
-
-    @field_validator("url")
-    @classmethod
-    def _no_credentials(cls, url: str) -> str:
-        if "@" in url.split("//", 1)[1].split("/", 1)[0]:
-            raise ValueError("a password in the address would be printed and logged; write it under http.auth")
-        return url

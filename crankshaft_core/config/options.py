@@ -1,0 +1,56 @@
+"""Options of a library, as its own documentation calls them, with secrets among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PlainSerializer, SerializationInfo
+
+from crankshaft_core.config.fields import FreeKeys
+from crankshaft_core.config.secrets import FingerprintKey, Secret
+
+__all__ = ["Options", "is_secret_option", "reveal"]
+
+_SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|secret|token|password|passphrase|credentials?|connection_string)$")
+
+
+def is_secret_option(name: str, value: object) -> bool:
+    """True for a text under a telling name, and for a table that says where a secret is to be had."""
+    if isinstance(value, Mapping):
+        return len(value) == 1 and next(iter(value)) in {"env", "file", "command"}  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType] any table
+    return isinstance(value, str) and bool(_SECRET_NAME.search(name))
+
+
+def reveal(value: object) -> Any:
+    """`value` with the secrets in it looked up."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {key: reveal(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] any table
+    return value
+
+
+def _read(options: Mapping[str, object]) -> dict[str, object]:
+    return {key: _read_one(key, item) for key, item in options.items()}
+
+
+def _read_one(name: str, value: object) -> object:
+    if is_secret_option(name, value):
+        return Secret.read(value)
+    return _read(value) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType] any table
+
+
+def _written(options: Mapping[str, object], info: SerializationInfo) -> dict[str, object]:
+    return {key: _written_one(item, info) for key, item in options.items()}
+
+
+def _written_one(value: object, info: SerializationInfo) -> object:
+    if isinstance(value, Secret):
+        return value.fingerprint(info.context) if isinstance(info.context, FingerprintKey) else value.shown()
+    return _written(value, info) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType] any table
+
+
+Options = Annotated[Mapping[str, object], FreeKeys(), AfterValidator(_read), PlainSerializer(_written)]
+"""Texts, numbers, booleans, lists and tables; what is secret among them is held as a Secret."""

@@ -53,9 +53,8 @@ def _read(content: bytes, config: Config, engine: Engine, options: Namespace) ->
 
 def _print_scripts(engine: Engine, lines: list[TaskLine]) -> int:
     for line in lines:
-        sys.stdout.write(
-            f"# {line.place}: {line.task.name} on {line.backend}\n{engine.script(line.backend, line.task)}\n"
-        )
+        script = engine.script(line.backend, line.task).rstrip("\n")
+        sys.stdout.write(f"# {line.place}: {line.task.name} on {line.backend}\n{script}\n\n")
     return exit_codes.OK
 
 

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from crankshaft_core.config.spelling import did_you_mean
 from crankshaft_core.errors import ConfigError
 from crankshaft_core.task import Execution, Resources, Task
 
-__all__ = ["meant", "problems", "task_from_fields"]
+__all__ = ["problems", "task_from_fields"]
 
 _EXECUTION = frozenset(Execution.model_fields)
 _RESOURCES = frozenset(Resources.model_fields)
 _TASK = frozenset(Task.model_fields) - {"executions", "resources"}
-_SYNONYMS = {
-    "cwd": "work_dir",
-    "workdir": "work_dir",
-    "mem": "ram",
-    "memory": "ram",
-    "cpus": "cpu",
-    "cores": "cpu",
-    "threads": "cpu",
-    "walltime": "time",
-    "runtime": "time",
-    "gpus": "gpu",
-    "cmd": "command",
-    "container": "image",
-    "environment": "env",
-}
+_KNOWN = _EXECUTION | _RESOURCES | _TASK
 
 
 def task_from_fields(fields: Mapping[str, object], *, label: Callable[[str], str] = str) -> Task:
@@ -40,7 +26,9 @@ def task_from_fields(fields: Mapping[str, object], *, label: Callable[[str], str
     names a field.
     """
     names = {("work_dir" if key == "cwd" else key): key for key in fields}
-    unknown = [f"unknown key {key!r}{meant(key)}" for name, key in names.items() if name not in _KNOWN]
+    if len(names) < len(fields):
+        raise ConfigError("cwd and work_dir are the same; give one of them")
+    unknown = [f"unknown key {key!r}{_meant(key)}" for name, key in names.items() if name not in _KNOWN]
 
     def some(part: Iterable[str]) -> dict[str, object]:
         return {name: fields[key] for name, key in names.items() if name in part}
@@ -49,37 +37,30 @@ def task_from_fields(fields: Mapping[str, object], *, label: Callable[[str], str
     try:
         task = Task.model_validate(document)
     except ValidationError as error:
-        raise ConfigError([*unknown, *problems(error, label=label)]) from None
+        raise ConfigError([*unknown, *problems(error, label=label, flat=True)]) from None
     if unknown:
         raise ConfigError(unknown)
     return task
 
 
-_KNOWN = _EXECUTION | _RESOURCES | _TASK
+def problems(error: ValidationError, *, label: Callable[[str], str] = str, flat: bool = False) -> list[str]:
+    """Each of pydantic's findings as one line: the field, what is wrong, and what was given.
 
-
-def meant(key: str) -> str:
-    """`; did you mean 'ram'?`, where a known key is near or the same by another name."""
-    synonym = _SYNONYMS.get(key.lower())
-    near = [synonym] if synonym else get_close_matches(key, sorted(_KNOWN | {"backend", "cwd"}), n=1)
-    return f"; did you mean {near[0]!r}?" if near and near[0] != key else ""
-
-
-def problems(error: ValidationError, *, label: Callable[[str], str] = str) -> list[str]:
-    """Each of pydantic's findings as one line: the field, what is wrong, and what was given."""
+    `flat`: fields are named as those of a flat set, which has no executions and no resources to be in.
+    """
     details = error.errors(include_url=False)
     # An execution that is wrong is left out before the executions are counted: its own problem is the one to tell.
     inside = any(len(detail["loc"]) > 1 and detail["loc"][0] == "executions" for detail in details)
-    return [_line(detail, label) for detail in details if not (inside and detail["loc"] == ("executions",))]
+    details = [detail for detail in details if not (inside and detail["loc"] == ("executions",))]
+    return [_line(detail, label, skip=_depth(detail) if flat else 0) for detail in details]
 
 
-def _line(detail: ErrorDetails, label: Callable[[str], str]) -> str:
-    path = list(detail["loc"])
-    if path[:2] == ["executions", 0]:
-        path = path[2:]
-    elif path[:1] == ["resources"]:
-        path = path[1:]
-    said = _said(detail)
+def _depth(detail: ErrorDetails) -> int:
+    return {"executions": 2, "resources": 1}.get(str(detail["loc"][0]), 0) if detail["loc"] else 0
+
+
+def _line(detail: ErrorDetails, label: Callable[[str], str], *, skip: int) -> str:
+    path, said = detail["loc"][skip:], _said(detail)
     if not path:
         return said
     place = label(str(path[0])) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path[1:])
@@ -112,7 +93,7 @@ def _said(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "is missing"
     if detail["type"] == "extra_forbidden":
-        return f"unknown key{meant(key)}"
+        return f"unknown key{_meant(key)}"
     if key == "command" and isinstance(detail["input"], list):
         return 'is shell text; a list goes into "program" (its first word) and "args" (the others)'
     wanted = _WANTED.get(detail["type"], detail["msg"][:1].lower() + detail["msg"][1:])
@@ -122,3 +103,7 @@ def _said(detail: ErrorDetails) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _meant(key: str) -> str:
+    return did_you_mean(key, _KNOWN | {"backend", "cwd"})

@@ -15,7 +15,7 @@ __all__ = ["Cancellation"]
 
 _log = logging.getLogger(__name__)
 _STEP = 0.2
-"""Seconds between looks at the deadlines; the confirming polls keep the backend's own cadence."""
+"""At most so many seconds between looks at the deadlines; the confirming polls keep the backend's own cadence."""
 
 
 class Cancellation:
@@ -60,7 +60,8 @@ class Cancellation:
             self._give_up(live)
         waiting = [live.ended for live in self._wanted if live.ended is not None and not live.ended.done()]
         if waiting:
-            await asyncio.wait(waiting, timeout=_STEP)
+            next_ask = min(self._next_ask.values()) - time.monotonic()
+            await asyncio.wait(waiting, timeout=max(0.0, min(_STEP, next_ask)))
         for live in [live for live in self._wanted if live.ended is None or live.ended.done()]:
             del self._wanted[live], self._next_ask[live]
 

@@ -39,7 +39,7 @@ from crankshaft_core.events import (
 )
 from crankshaft_core.journal import Entry, Journal, Stage
 from crankshaft_core.staging import stage_in, stage_out
-from crankshaft_core.task import Resources, TaskResult, Verdict
+from crankshaft_core.task import Resources, Task, TaskResult, Verdict
 
 __all__ = ["Dispatcher"]
 
@@ -86,10 +86,17 @@ class Dispatcher:
     def adopt(self, live: LiveTask) -> None:
         """Take a job that an earlier client left running: it takes its place first, whether or not one is free."""
         self._lane.seize()
+        assert live.entry is not None
+        live.job = Job(live.entry.attempt, self._journal.run_id, live.entry.job)
         live.on_cancel = self._cancel
         drive = asyncio.get_running_loop().create_task(self._drive_adopted(live))
         self._drives.add(drive)
         drive.add_done_callback(self._drives.discard)
+
+    def claim(self, live: LiveTask, task: Task) -> None:
+        """An adopted job gets its task: from now on it is on its way like any other."""
+        live.task, live.name = task, task.name
+        asyncio.get_running_loop().call_soon(functools.partial(self._publish_submitted, live, attached=True))
 
     async def settled(self) -> None:
         """Return when no task is on its way."""

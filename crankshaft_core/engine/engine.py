@@ -210,8 +210,8 @@ class Engine:
         """The task of this key that is under way here, or was adopted from an earlier client."""
         live = self._by_key.get(key)
         if live is None and (live := self._adopted.pop(key, None)):
-            live.task = _overlaid(task, self._config.choose(live.backend))
-            live.name = task.name
+            config = self._config.choose(live.backend)
+            self._dispatcher(config).claim(live, _overlaid(task, config))
             self._lives[live] = None
             self._by_key[key] = live
         return live

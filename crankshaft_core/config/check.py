@@ -77,7 +77,7 @@ def _booleans(name: str, table: Table, kind: str) -> Iterator[Problem]:
 
 def _placeholders(name: str, table: Table, kind: str) -> Iterator[Problem]:
     attributes = table.entries.get("attributes")
-    known = attributes.entries if isinstance(attributes, Table) else {}
+    known = set(attributes.entries) if isinstance(attributes, Table) else set[str]()
     for field in TEMPLATES if kind == "Generic" else ():
         node = table.entries.get(field)
         if isinstance(node, Leaf) and isinstance(node.value, str):

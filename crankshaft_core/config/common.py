@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from crankshaft_core.config.environment import Environment, EnvironmentField
 from crankshaft_core.config.fields import Attributes, Interval, Span, StrictTable, cores, one_as_many
+from crankshaft_core.config.shapes import is_table
 from crankshaft_core.task import Resources, Verdict
 
 __all__ = ["ALIASES", "CommonConfig", "Retry", "rename"]
@@ -23,10 +24,10 @@ ALIASES: Mapping[tuple[str, ...], Mapping[str, str]] = {
 
 def rename(value: object, *, table: tuple[str, ...] = ()) -> object:
     """The table with the names of ALIASES replaced by those of fields. Anything else is left as it is."""
-    if not isinstance(value, Mapping):
+    if not is_table(value):
         return value
     names = ALIASES[table]
-    return {names.get(key, key): item for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType,reportCallIssue,reportArgumentType] any table
+    return {names.get(key, key): item for key, item in value.items()}
 
 
 class Retry(StrictTable):
@@ -88,4 +89,4 @@ class CommonConfig(StrictTable):
     @model_validator(mode="before")
     @classmethod
     def _other_names(cls, value: object) -> object:
-        return rename(value)  # pyright: ignore[reportUnknownArgumentType]
+        return rename(value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from crankshaft_core.config.fields import FreeKeys, StrictTable
+from crankshaft_core.config.shapes import is_list, is_table
 
 __all__ = ["Environment", "EnvironmentField"]
 
@@ -26,14 +27,14 @@ class Environment(StrictTable):
 def _read(value: object) -> object:
     if isinstance(value, str):
         return _from_names((value,))
-    if isinstance(value, (list, tuple)):
-        return _from_names(value)  # pyright: ignore[reportUnknownArgumentType] any elements
-    if isinstance(value, Mapping):
-        return _from_table(value)  # pyright: ignore[reportUnknownArgumentType] any entries
+    if is_list(value):
+        return _from_names(value)
+    if is_table(value):
+        return _from_table(value)
     return value
 
 
-def _from_names(names: list[object] | tuple[object, ...]) -> Environment:
+def _from_names(names: Sequence[object]) -> Environment:
     for name in names:
         if not isinstance(name, str) or not name:
             raise ValueError(f"{name!r} is not the name of a variable")
@@ -43,11 +44,10 @@ def _from_names(names: list[object] | tuple[object, ...]) -> Environment:
     return Environment(allow=tuple(map(str, names)))
 
 
-def _from_table(table: Mapping[object, object]) -> Environment:
+def _from_table(table: Mapping[str, object]) -> Environment:
     texts: dict[str, str] = {}
     passed: dict[str, bool] = {}
-    for key, value in table.items():
-        name = str(key)
+    for name, value in table.items():
         if isinstance(value, bool):
             passed[name] = value
         elif isinstance(value, (str, int, float)):

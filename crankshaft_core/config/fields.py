@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from crankshaft_core.config.shapes import is_table
 from crankshaft_core.units import Seconds, parse_duration
 
 __all__ = ["Attributes", "FreeKeys", "Interval", "LocalFile", "Regex", "Span", "StrictTable", "Texts", "cores"]
@@ -66,9 +67,9 @@ def one_as_many(value: object) -> object:
 
 
 def _as_texts(value: object) -> object:
-    if not isinstance(value, Mapping):
+    if not is_table(value):
         return value
-    return {key: _as_text(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] pydantic checks the types
+    return {key: _as_text(item) for key, item in value.items()}
 
 
 def _as_text(value: object) -> object:

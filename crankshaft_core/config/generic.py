@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -11,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from crankshaft_core.config.common import CommonConfig, rename
 from crankshaft_core.config.fields import Interval, LocalFile, Regex, Span, StrictTable, cores
 from crankshaft_core.config.secrets import Secret
+from crankshaft_core.config.shapes import is_table
 from crankshaft_core.units import GiB
 
 __all__ = ["GenericConfig", "Locale", "Queue", "Reasons", "States", "SubmitErrors", "VerdictPatterns"]
@@ -51,9 +51,9 @@ class Locale(StrictTable):
     @model_validator(mode="before")
     @classmethod
     def _host_means_ssh(cls, value: object) -> object:
-        if isinstance(value, Mapping) and "host" in value and "kind" not in value:
+        if is_table(value) and "host" in value and "kind" not in value:
             return {**value, "kind": "SSH"}
-        return value  # pyright: ignore[reportUnknownVariableType]
+        return value
 
     @model_validator(mode="after")
     def _host_fits(self) -> Self:
@@ -189,9 +189,9 @@ class GenericConfig(CommonConfig):
     @classmethod
     def _processes_by_core(cls, value: object) -> object:
         renamed = rename(value)
-        if isinstance(renamed, dict) and "max_tasks" not in renamed and "job_id_regex" not in renamed:
+        if is_table(renamed) and "max_tasks" not in renamed and "job_id_regex" not in renamed:
             return {**renamed, "max_tasks": cores()}
-        return renamed  # pyright: ignore[reportUnknownVariableType]
+        return renamed
 
     @field_validator("job_id_regex")
     @classmethod

@@ -81,8 +81,7 @@ class Config:
         """What was written, of the shape of the file, with secrets hidden. It loads again if no secret is hidden."""
         default = {} if self.default is None else {"default": self.default}
         shown = [
-            backend.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-            for name, backend in self.backends.items()
+            backend.model_dump(mode="json", exclude_unset=True, exclude_none=True) for backend in self.backends.values()
         ]
         return {**default, "backends": shown}
 

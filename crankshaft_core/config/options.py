@@ -10,6 +10,7 @@ from pydantic import AfterValidator, PlainSerializer, SerializationInfo
 
 from crankshaft_core.config.fields import FreeKeys
 from crankshaft_core.config.secrets import FingerprintKey, Secret
+from crankshaft_core.config.shapes import is_table
 
 __all__ = ["Options", "is_secret_option", "reveal"]
 
@@ -18,8 +19,8 @@ _SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|secret|token|password|passphrase|c
 
 def is_secret_option(name: str, value: object) -> bool:
     """True for a text under a telling name, and for a table that says where a secret is to be had."""
-    if isinstance(value, Mapping):
-        return len(value) == 1 and next(iter(value)) in {"env", "file", "command"}  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType] any table
+    if is_table(value):
+        return len(value) == 1 and next(iter(value)) in {"env", "file", "command"}
     return isinstance(value, str) and bool(_SECRET_NAME.search(name))
 
 
@@ -27,8 +28,8 @@ def reveal(value: object) -> Any:
     """`value` with the secrets in it looked up."""
     if isinstance(value, Secret):
         return value.reveal()
-    if isinstance(value, Mapping):
-        return {key: reveal(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] any table
+    if is_table(value):
+        return {key: reveal(item) for key, item in value.items()}
     return value
 
 
@@ -39,7 +40,7 @@ def _read(options: Mapping[str, object]) -> dict[str, object]:
 def _read_one(name: str, value: object) -> object:
     if is_secret_option(name, value):
         return Secret.read(value)
-    return _read(value) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType] any table
+    return _read(value) if is_table(value) else value
 
 
 def _written(options: Mapping[str, object], info: SerializationInfo) -> dict[str, object]:
@@ -49,7 +50,7 @@ def _written(options: Mapping[str, object], info: SerializationInfo) -> dict[str
 def _written_one(value: object, info: SerializationInfo) -> object:
     if isinstance(value, Secret):
         return value.fingerprint(info.context) if isinstance(info.context, FingerprintKey) else value.shown()
-    return _written(value, info) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType] any table
+    return _written(value, info) if is_table(value) else value
 
 
 Options = Annotated[Mapping[str, object], FreeKeys(), AfterValidator(_read), PlainSerializer(_written)]

@@ -14,6 +14,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationIn
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from crankshaft_core.config.shapes import is_table
 from crankshaft_core.errors import ConfigError
 
 __all__ = ["HIDDEN", "FingerprintKey", "Secret"]
@@ -60,7 +61,7 @@ class Secret:
             return value
         if isinstance(value, str):
             return cls(value)
-        entry = next(iter(value.items())) if isinstance(value, Mapping) and len(value) == 1 else ("", "")  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] any table
+        entry = next(iter(value.items())) if is_table(value) and len(value) == 1 else ("", "")
         for source in _SOURCES:
             if entry[0] == source and isinstance(entry[1], str) and entry[1]:
                 return cls(entry[1], source=source)

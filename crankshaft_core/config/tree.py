@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from crankshaft_core.config.shapes import is_list, is_table
 from crankshaft_core.config.toml_lines import KeyPath
 
 __all__ = ["VARIABLE", "Leaf", "List", "Node", "Origin", "Problem", "Table", "find", "leaves", "locate", "plain"]
@@ -66,11 +67,12 @@ Node = Leaf | List | Table
 def locate(data: object, lines: Mapping[KeyPath, int], origin: Origin, path: KeyPath = ()) -> Node:
     """Plain data as a tree. `origin` stands for what `lines` does not know; null means "not given" and is dropped."""
     here = Origin(origin.file, lines[path]) if path in lines else origin
-    if isinstance(data, Mapping):
-        entries = {str(key): locate(item, lines, here, (*path, str(key))) for key, item in _given(data)}
+    if is_table(data):
+        given = ((str(key), item) for key, item in data.items() if item is not None)
+        entries = {key: locate(item, lines, here, (*path, key)) for key, item in given}
         return Table(entries, here)
-    if isinstance(data, (list, tuple)):
-        items = enumerate(data)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType] any elements
+    if is_list(data):
+        items = enumerate(data)
         return List(tuple(locate(item, lines, here, (*path, index)) for index, item in items), here)
     return Leaf(data, here)
 
@@ -109,7 +111,3 @@ def _entry(node: Node, part: str | int) -> Node | None:
     if isinstance(node, List) and isinstance(part, int) and part < len(node.items):
         return node.items[part]
     return None
-
-
-def _given(data: Mapping[object, object]) -> Iterator[tuple[object, object]]:
-    return ((key, item) for key, item in data.items() if item is not None)

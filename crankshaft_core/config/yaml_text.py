@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -17,7 +18,7 @@ __all__ = ["read_yaml"]
 
 def read_yaml(text: str) -> tuple[object, dict[KeyPath, int]]:
     """The data, and the line (from 1) of each key path. Raises yaml.YAMLError."""
-    loader = _Loader(text)
+    loader: Any = _Loader(text)  # PyYAML's stubs do not type what a loader constructs
     try:
         node = loader.get_single_node()
         if node is None:
@@ -34,7 +35,8 @@ class _Loader(yaml.SafeLoader):
 
 
 def _resolve(tag: str, pattern: str, first: str) -> None:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), [*first, ""])
+    loader: Any = _Loader
+    loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), [*first, ""])
 
 
 _resolve("bool", "true|True|TRUE|false|False|FALSE", "tTfF")

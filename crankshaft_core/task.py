@@ -22,7 +22,7 @@ __all__ = ["Execution", "Input", "Output", "Resources", "Task", "TaskResult", "V
 class _Value(BaseModel):
     """Frozen, closed and compared by value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _one_as_many(value: object) -> object:

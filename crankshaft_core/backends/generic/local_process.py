@@ -1,0 +1,169 @@
+"""Process mode on this machine: the work is a child of ours, and its files are read directly."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Literal
+
+from crankshaft_core.backends.base import Attempt, Job, JobState, Outcome, Phase
+from crankshaft_core.backends.generic import processes
+from crankshaft_core.backends.generic.children import Children
+from crankshaft_core.backends.generic.jobscript import variables
+from crankshaft_core.backends.generic.local_runs import LocalRun
+from crankshaft_core.backends.generic.processes import MARK, ProcessId
+from crankshaft_core.backends.generic.rendering import Renderer
+from crankshaft_core.errors import SubmitError, TransportError
+from crankshaft_core.task import Verdict
+
+__all__ = ["LocalProcesses"]
+
+_CANCELLED = "cancelled"
+"""The owner of the start lock of an attempt that must not run any more."""
+
+
+class LocalProcesses:
+    """Jobs are detached processes of this machine. Their id is `host:pid:start time`."""
+
+    def __init__(self, run: LocalRun, renderer: Renderer, *, bash: str, keep: bool) -> None:
+        self._run = run
+        self._renderer = renderer
+        self._bash = bash
+        self._keep = keep
+        self._wake: Callable[[], None] = _nobody
+        self._children = Children(lambda: self._wake())
+        self._forced: set[str] = set()
+        self._copier = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-inputs")
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` when a child of ours has ended."""
+        self._wake = wake
+
+    async def submit(self, attempt: Attempt) -> str:
+        """Start the work. Raises SubmitError, StagingError."""
+        started = self._children.id(attempt.id)
+        if started is not None:
+            return str(started)
+        owner = self._run.owner(attempt.id)
+        if owner is not None:
+            return owner
+        job = self._renderer.job(attempt)
+        env = os.environ | variables(job.steps) | {MARK: attempt.id}
+        write = functools.partial(self._run.write, job)
+        try:
+            if attempt.inputs:
+                await asyncio.get_running_loop().run_in_executor(self._copier, write)
+            else:
+                write()
+            argv = [self._bash, job.paths.job]
+            return str(self._children.start(attempt.id, argv, env=env, log=job.paths.log))
+        except OSError as error:
+            raise SubmitError(f"{self._renderer.config.name}: {attempt.task.name} cannot be started: {error}") from error
+
+    async def poll(self, jobs: Collection[Job]) -> Mapping[str, JobState]:
+        """Ask the kernel and the exit records; it costs no round trip."""
+        states = ((job.attempt, self._state(job)) for job in jobs)
+        return {attempt: state for attempt, state in states if state is not None}
+
+    async def result(self, job: Job) -> Outcome:
+        """From the exit record. Raises TransportError where there is none (yet)."""
+        record = self._run.record(job.attempt)
+        if record is None:
+            raise TransportError(f"{job.attempt} has left no exit record")
+        usage = self._children.usage(job.attempt)
+        outcome = self._run.with_streams(job.attempt, record.outcome())
+        if usage is None:
+            return outcome
+        return replace(outcome, peak_ram=usage.peak_ram, cpu_time=usage.cpu_time)
+
+    async def diagnose(self, jobs: Collection[Job]) -> Mapping[str, Outcome]:
+        """They ended without a record; nothing of them is left running."""
+        await self.cancel(jobs, force=True)
+        return {job.attempt: self._run.with_streams(job.attempt, self._lost(job)) for job in jobs}
+
+    async def cancel(self, jobs: Collection[Job], *, force: bool) -> None:
+        """The wrapper passes TERM on to its group; whoever has left the group is signalled directly."""
+        roots = self._roots(jobs)
+        table = processes.table()
+        owner = processes.own(roots, table)
+        groups = {seen.pid for seen in table.values() if seen.parent in roots}
+        others = [pid for pid in owner if pid not in roots]
+        if not force:
+            processes.send(signal.SIGTERM, [pid for pid in others if table[pid].group not in groups])
+            processes.send(signal.SIGTERM, [pid for pid in roots if pid > 0])
+            return
+        processes.send(signal.SIGKILL, others)
+        for pid, attempt in roots.items():
+            if pid > 0:  # the wrapper still writes its record, unless it has been asked before
+                processes.send(signal.SIGKILL if attempt in self._forced else signal.SIGQUIT, [pid])
+        self._forced |= set(roots.values())
+
+    def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
+        """What a stream holds from `offset` on."""
+        return self._run.read(job.attempt, stream, offset)
+
+    def release(self, ended: Mapping[Job, Verdict]) -> None:
+        """Records are put aside, and what is left of successful attempts goes."""
+        for job, verdict in ended.items():
+            self._run.acknowledge(job.attempt)
+            self._children.forget(job.attempt)
+            self._forced.discard(job.attempt)
+            if verdict is Verdict.OK and not self._keep:
+                self._run.prune(job.attempt)
+
+    def close(self) -> None:
+        """Let go of descriptors and threads; jobs are not touched."""
+        self._children.close()
+        self._copier.shutdown(wait=False)
+        self._run.remove_if_empty()
+
+    def _state(self, job: Job) -> JobState | None:
+        """What is known without asking anybody. The record is looked for after the process: it is written before."""
+        process = self._process(job)
+        if process is None:
+            return JobState(Phase.ENDED) if self._run.ended(job.attempt) else JobState(Phase.MISSING)
+        alive = process.alive()
+        changed = str(process) if str(process) != job.id else None
+        record = self._run.record(job.attempt) if not alive else None
+        if record is not None or (alive and self._run.ended(job.attempt)):
+            return JobState(Phase.ENDED, id=changed)
+        if alive:
+            return JobState(Phase.RUNNING, id=changed, node=process.host)
+        return JobState(Phase.MISSING) if process.here else None
+
+    def _process(self, job: Job) -> ProcessId | None:
+        """The process that has, or will have, the start lock."""
+        for text in (self._run.owner(job.attempt), job.id):
+            process = ProcessId.parse(text) if text else None
+            if process is not None:
+                return process
+        return self._children.id(job.attempt)
+
+    def _roots(self, jobs: Collection[Job]) -> Mapping[int, str]:
+        """The wrappers that live, by process number; below 0 for an attempt that has none here."""
+        roots: dict[int, str] = {}
+        for number, job in enumerate(jobs, start=1):
+            if job.id is None:
+                self._run.claim(job.attempt, _CANCELLED)
+            process = self._process(job)
+            roots[process.pid if process is not None and process.alive() else -number] = job.attempt
+        return roots
+
+    def _lost(self, job: Job) -> Outcome:
+        usage = self._children.usage(job.attempt)
+        ended = f"process {job.id} ended without an exit record"
+        if usage is not None and usage.status < 0:
+            ended += f", killed by signal {signal.Signals(-usage.status).name}"
+        elif usage is None:
+            ended += "; it was killed, or the machine was restarted"
+        said = self._run.log(job.attempt)
+        return Outcome(Verdict.LOST, detail=f"{ended}. {said}" if said else ended)
+
+
+def _nobody() -> None:
+    """Nobody listens yet."""

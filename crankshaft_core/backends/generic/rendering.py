@@ -1,0 +1,86 @@
+"""From an attempt and the configuration to what runs: the job's files, and the command that hands it over."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crankshaft_core.backends.base import Attempt
+from crankshaft_core.backends.generic.jobscript import Job, Step
+from crankshaft_core.backends.generic.layout import RunPaths
+from crankshaft_core.backends.generic.template import Template, Value
+from crankshaft_core.backends.generic.values import task_values
+from crankshaft_core.config import GenericConfig
+from crankshaft_core.errors import SubmitError
+from crankshaft_core.task import Execution, Task
+
+__all__ = ["Renderer"]
+
+_TIME = frozenset({"time_s", "time_min", "time_s_minus_60"})
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders the attempts of one run. `shell` is the first word of the configured one where it is known by its path."""
+
+    config: GenericConfig
+    run: RunPaths
+    submit: Template
+    env_file: bool
+    shell: str | None = None
+
+    @property
+    def batch(self) -> bool:
+        """A scheduler runs the jobs; else the filled `submit` is the work itself."""
+        return self.config.job_id_regex is not None
+
+    def job(self, attempt: Attempt) -> Job:
+        """The job of an attempt. Raises SubmitError for what this backend cannot run."""
+        self._refuse_images(attempt.task)
+        timed_by_scheduler = self.batch and self.submit.names & _TIME
+        return Job(
+            attempt,
+            self.run,
+            [self._step(attempt, number) for number in range(len(attempt.task.executions))],
+            shell=[self.shell or self._shell[0], *self._shell[1:]],
+            batch=self.batch,
+            limit=None if timed_by_scheduler else attempt.task.resources.time,
+            grace=10.0 if self.config.kill_after is None else self.config.kill_after,
+            env_file=self.env_file,
+        )
+
+    def submit_command(self, attempt: Attempt, job: Job) -> str:
+        """The command that hands a job to the scheduler. Raises SubmitError for a placeholder without a value."""
+        own = {"command": f"bash {shlex.quote(job.paths.job)}", "script": job.paths.job}
+        return self.submit.fill(self._values(attempt, job.steps[0].cwd) | own)
+
+    @property
+    def _shell(self) -> Sequence[str]:
+        return shlex.split(self.config.shell)
+
+    def _step(self, attempt: Attempt, number: int) -> Step:
+        execution = attempt.task.executions[number]
+        execution = execution.model_copy(update={"env": {**self.config.env.values, **execution.env}})
+        paths = self.run.task(attempt.id)
+        plain = Step.of(execution, paths)
+        if self.batch or self.submit.text.strip() == "~{command}":
+            return plain
+        return Step.of(execution, paths, text=self._work(attempt, execution, plain.cwd))
+
+    def _work(self, attempt: Attempt, execution: Execution, cwd: str) -> str:
+        """The filled `submit`, where that is the work."""
+        own: Mapping[str, Value] = {"command": execution.shell_text, "image": execution.image}
+        return self.submit.fill(self._values(attempt, cwd) | own)
+
+    def _values(self, attempt: Attempt, cwd: str) -> dict[str, Value]:
+        return task_values(attempt, self.config) | {"cwd": cwd, "task_dir": self.run.task(attempt.id).dir}
+
+    def _refuse_images(self, task: Task) -> None:
+        image = next((step.image for step in task.executions if step.image), None)
+        if image is None or self.config.ignore_image or "image" in self.submit.names:
+            return
+        raise SubmitError(
+            f"{self.config.name}: {task.name} names the image {image!r}, and this backend runs no containers; "
+            "use ~{image} in `submit`, or set ignore_image = true to run it without"
+        )

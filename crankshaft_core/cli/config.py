@@ -43,10 +43,16 @@ def toml_of(config: Config, *, with_origins: bool) -> str:
 
 
 def _lines(config: Config, name: str, backend: BackendConfig) -> Iterator[tuple[str, str]]:
-    for path, value in settings(backend):
-        origin = config.origins.get(".".join(("backends", name, *path)))
+    for path, value in sorted(settings(backend), key=_rank):
         key = ".".join(part if _BARE_KEY.fullmatch(part) else _text(part) for part in path)
-        yield f"{key} = {_value(value, path[-1])}", "built in" if name in config.builtin else str(origin or "")
+        origin = config.origins.get(".".join(("backends", name, *path)), "implied")
+        yield f"{key} = {_value(value, path[-1])}", "built in" if name in config.builtin else str(origin)
+
+
+def _rank(setting: tuple[Sequence[str], object]) -> int:
+    """What tells which backend it is comes first; the rest stays in the order of the models."""
+    first = ("name", "kind", "preset")
+    return first.index(setting[0][0]) if setting[0][0] in first else len(first)
 
 
 def _value(value: object, key: str = "") -> str:

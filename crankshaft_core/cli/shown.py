@@ -20,7 +20,7 @@ Path = tuple[str, ...]
 def settings(backend: BackendConfig) -> Iterator[tuple[Path, object]]:
     """Every value that was given, by its key path: a text, number, boolean or list. None of them is a secret."""
     for path, value in _leaves(backend.model_dump(mode="json", exclude_unset=True), ()):
-        if path[:2] == ("env", "values") and _SECRET_NAME.search(path[-1]):
+        if path[0] == "env" and _SECRET_NAME.search(path[-1]) and isinstance(value, str):
             yield path, HIDDEN
         else:
             yield path, without_password(value) if isinstance(value, str) else value

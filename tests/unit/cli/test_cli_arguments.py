@@ -15,7 +15,7 @@ RUN = [
 ]
 
 
-@pytest.mark.parametrize(("argv", "command"), RUN, ids=lambda value: " ".join(value))
+@pytest.mark.parametrize(("argv", "command"), RUN, ids=" ".join)
 def test_the_command_is_what_follows_our_own_options_untouched(argv, command):
     assert parse(argv).command == command
 
@@ -38,7 +38,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("argv", "code", "words"), MISTAKES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("argv", "code", "words"), MISTAKES, ids=str)
 def test_a_mistake_is_one_line_that_says_what_and_where_to_read_on(argv, code, words, capsys):
     with pytest.raises(SystemExit) as left:
         parse(argv)

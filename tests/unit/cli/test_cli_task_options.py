@@ -38,7 +38,12 @@ def test_attributes_are_pairs():
 
 @pytest.mark.parametrize(
     ("argv", "name"),
-    [(("--name", "n", "true"), "n"), (("/bin/ls", "-l"), "ls"), (("-c", "sort x | uniq"), "sort"), (("-c", " "), "task")],
+    [
+        (("--name", "n", "true"), "n"),
+        (("/bin/ls", "-l"), "ls"),
+        (("-c", "sort x | uniq"), "sort"),
+        (("-c", " "), "task"),
+    ],
 )
 def test_a_task_is_called_what_it_runs(argv, name):
     assert task(*argv).name == name
@@ -66,7 +71,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("argv", "words"), MISTAKES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("argv", "words"), MISTAKES, ids=str)
 def test_a_mistake_names_its_option_and_what_would_be_right(argv, words):
     with pytest.raises(ConfigError) as wrong:
         task(*argv)

@@ -114,5 +114,5 @@ def test_a_file_without_a_task_is_a_mistake():
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
-    with pytest.raises(ConfigError, match="nothing.jsonl: No such file or directory"):
+    with pytest.raises(ConfigError, match=r"nothing\.jsonl: No such file or directory"):
         content_of(str(tmp_path / "nothing.jsonl"))

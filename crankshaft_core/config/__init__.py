@@ -5,7 +5,11 @@ from crankshaft_core.config.docker import DockerConfig, Mount
 from crankshaft_core.config.environment import Environment
 from crankshaft_core.config.generic import GenericConfig, Locale, Queue
 from crankshaft_core.config.models import BackendConfig, Config, Origin
+from crankshaft_core.config.placeholders import memory_mistake
+from crankshaft_core.config.reference import reference
+from crankshaft_core.config.schema import json_schema
 from crankshaft_core.config.secrets import Secret
+from crankshaft_core.config.starter import starter_file
 from crankshaft_core.config.tes import Http, Storage, TESConfig
 
 __all__ = [
@@ -24,4 +28,8 @@ __all__ = [
     "Secret",
     "Storage",
     "TESConfig",
+    "json_schema",
+    "memory_mistake",
+    "reference",
+    "starter_file",
 ]

@@ -50,7 +50,7 @@ class DockerConfig(CommonConfig):
     cleanup: bool = True
     """Remove containers and services when their outcome is known."""
     pull: Literal["missing", "always", "never"] = "missing"
-    """When images are pulled."""
+    """When images are pulled: `"missing"`, `"always"` or `"never"`."""
     user: str | None = None
     """`uid[:gid]` or a name; else the caller's, so that the files are the caller's. `"image"`: the image's own."""
     mounts: tuple[Mount, ...] = ()

@@ -47,21 +47,14 @@ def document(text: Text, report: Report) -> Document:
     """Read one source; what is wrong with its syntax or outer shape is reported, and left out."""
     try:
         data, lines = _READERS[text.format](text.content)
-    except tomllib.TOMLDecodeError as error:
-        report(_toml_problem(error, text.label))
-        return Document(text.label)
-    except JSONDecodeError as error:
-        report(
-            Problem(Origin(text.label, error.lineno), "", f"not valid JSON: {_lower(error.msg)} (column {error.colno})")
-        )
-        return Document(text.label)
-    except yaml.YAMLError as error:
-        report(_yaml_problem(error, text.label))
+    except (tomllib.TOMLDecodeError, JSONDecodeError, yaml.YAMLError) as error:
+        line, message = _syntax(error)
+        report(Problem(Origin(text.label, line), "", message, fatal=True))
         return Document(text.label)
     root = locate(data, lines, Origin(text.label))
     if isinstance(root, Table):
         return _Shape(text, report).document(root)
-    report(Problem(root.origin, "", "not a table; write [[backends]]"))
+    report(Problem(root.origin, "", "not a table; write [[backends]]", fatal=True))
     return Document(text.label)
 
 
@@ -130,16 +123,19 @@ class _Shape:
         return None
 
     def _from_table(self, table: Table) -> dict[str, Table]:
-        found: dict[str, Table] = {}
-        for name, item in table.entries.items():
-            if not isinstance(item, Table):
-                self._wrong(item, f"backends.{name}", "not a table; write [[backends]], or [backends.NAME]")
-                continue
-            said = item.entries.get("name", Leaf(name, item.origin))
-            if not isinstance(said, Leaf) or said.value != name:
-                self._wrong(said, f"backends.{name}.name", f"differs from the table's own name, {name!r}")
-            found[name] = self._tidy(Table({**item.entries, "name": Leaf(name, said.origin)}, item.origin), name)
-        return found
+        stray = next((key for key, item in table.entries.items() if not isinstance(item, Table)), None)
+        if stray is not None:
+            self._wrong(
+                table.entries[stray], f"backends.{stray}", "not a table; write [[backends]], or [backends.NAME]"
+            )
+            return {}
+        return {name: self._keyed(name, item) for name, item in table.entries.items() if isinstance(item, Table)}
+
+    def _keyed(self, name: str, table: Table) -> Table:
+        said = table.entries.get("name", Leaf(name, table.origin))
+        if not isinstance(said, Leaf) or said.value != name:
+            self._wrong(said, f"backends.{name}.name", f"differs from the table's own name, {name!r}")
+        return self._tidy(Table({**table.entries, "name": Leaf(name, said.origin)}, table.origin), name)
 
     def _tidy(self, table: Table, name: str) -> Table:
         return tidy(table, where=f"backends.{name}", base=self._text.base, report=self._report)
@@ -206,20 +202,19 @@ def _is_local_file(path: Path) -> bool:
     return (path[:-1] in places and places[path[:-1]].secret) or path[:2] == ("storage", "options")
 
 
-def _toml_problem(error: tomllib.TOMLDecodeError, label: str) -> Problem:
+def _syntax(error: tomllib.TOMLDecodeError | JSONDecodeError | yaml.YAMLError) -> tuple[int | None, str]:
+    """The line, and a message that repeats nothing of the text."""
+    if isinstance(error, JSONDecodeError):
+        return error.lineno, f"not valid JSON: {_lower(error.msg)} (column {error.colno})"
+    if isinstance(error, yaml.YAMLError):
+        mark = getattr(error, "problem_mark", None)
+        text = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+        return (mark.line + 1 if mark else None), f"not valid YAML: {text}"
     found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
     if found is None:
-        return Problem(Origin(label), "", f"not valid TOML: {_lower(str(error))}")
+        return None, f"not valid TOML: {_lower(str(error))}"
     where = f"column {found[3]}" if found[3] else "at its end"
-    return Problem(
-        Origin(label, int(found[2]) if found[2] else None), "", f"not valid TOML: {_lower(found[1])} ({where})"
-    )
-
-
-def _yaml_problem(error: yaml.YAMLError, label: str) -> Problem:
-    mark = getattr(error, "problem_mark", None)
-    text = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    return Problem(Origin(label, mark.line + 1 if mark else None), "", f"not valid YAML: {text}")
+    return int(found[2]) if found[2] else None, f"not valid TOML: {_lower(found[1])} ({where})"
 
 
 def _lower(text: str) -> str:

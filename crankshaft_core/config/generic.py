@@ -28,7 +28,7 @@ class Locale(StrictTable):
     username: str | None = None
     """Else that of ssh_config, else the caller's."""
     client: Literal["paramiko", "openssh"] = "paramiko"
-    """`"openssh"` runs the system's ssh, which serves Kerberos and one-time codes (`crankshaft login`)."""
+    """`"paramiko"`, or `"openssh"`: the system's ssh, which serves Kerberos and one-time codes (`crankshaft login`)."""
     ssh_config: Annotated[str | None, LocalFile()] = None
     """Else `~/.ssh/config`; `"none"`: no such file is read."""
     identity_file: Annotated[str | None, LocalFile()] = None
@@ -177,7 +177,7 @@ class GenericConfig(CommonConfig):
     lost_after: Annotated[Span, Field(gt=0)] | None = None
     """With a per-job `monitor` only: how long it may say nothing before the task is lost."""
     container: Literal["apptainer", "singularity", "podman", "docker"] | None = None
-    """Runs an execution's image."""
+    """Runs an execution's image: `"apptainer"`, `"singularity"`, `"podman"` or `"docker"`."""
     ignore_image: bool = False
     """Run executions that name an image without it."""
     queues: tuple[Queue, ...] = ()

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, NamedTuple, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from crankshaft_core.config.fields import FreeKeys, LocalFile
 from crankshaft_core.config.kinds import KINDS
 from crankshaft_core.config.secrets import Secret
+from crankshaft_core.units import parse_duration
 
-__all__ = ["Place", "is_free", "known_keys", "layout"]
+__all__ = ["Place", "is_free", "known_keys", "layout", "table_models"]
 
 Path = tuple[str, ...]
 
@@ -29,6 +30,8 @@ class Place(NamedTuple):
     """May be written as text, whatever the text looks like."""
     number: bool
     """A number, and no boolean."""
+    duration: bool
+    """A time that is written with a unit."""
 
 
 @cache
@@ -51,11 +54,23 @@ def is_free(path: Path) -> bool:
     return any(places[path[:end]].free for end in range(1, len(path) + 1) if path[:end] in places)
 
 
+@cache
+def table_models() -> frozenset[type[BaseModel]]:
+    """The models of all tables there are, and of the tables in them."""
+    found: set[type[BaseModel]] = set()
+    pending: list[type[BaseModel]] = list(KINDS.values())
+    while pending:
+        model = pending.pop()
+        found.add(model)
+        for field in model.model_fields.values():
+            pending += [part for part in _models(field.annotation) if part not in found]
+    return frozenset(found)
+
+
 def _walk(model: type[BaseModel], prefix: Path) -> Iterator[tuple[Path, Place]]:
     for name, field in model.model_fields.items():
         marks = list(field.metadata)
         members = list(_members(field.annotation))
-        models = [part for part in members if isinstance(part, type) and issubclass(part, BaseModel)]
         free = Mapping in members or any(isinstance(part, FreeKeys) for part in marks)
         yield (
             (*prefix, name),
@@ -64,11 +79,16 @@ def _walk(model: type[BaseModel], prefix: Path) -> Iterator[tuple[Path, Place]]:
                 local_file=any(isinstance(part, LocalFile) for part in marks),
                 secret=Secret in members,
                 text=Secret in members or (str in members and tuple not in members and not free),
+                duration=any(isinstance(part, BeforeValidator) and part.func is parse_duration for part in members),
                 number=bool({int, float} & set(members)) and bool not in members,
             ),
         )
-        for part in models if not free else ():
+        for part in () if free else _models(field.annotation):
             yield from _walk(part, (*prefix, name))
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    return [part for part in _members(annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
 def _members(annotation: object) -> Iterator[object]:

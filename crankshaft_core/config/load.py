@@ -57,17 +57,16 @@ class _Whole:
         self._documents = documents
         self._problems = problems
         self._sources = [found.label for found in documents]
+        self._told: set[tuple[Origin, str, str]] = set()
 
     def loaded(self) -> Loaded:
         merged = merge_backends(self._documents)
         builtin = _with_local(merged)
-        if any(not problem.path for problem in self._problems):
-            self._raise()  # a source is missing, and what refers to it would only be noise
+        if any(problem.fatal for problem in self._problems):
+            self._raise()
         extensions = Extensions(dict(merged), self._problems.append)
         tables = {name: extensions.resolve(name) for name in merged}
-        backends = {name: check(name, table, self._problems.append) for name, table in tables.items()}
-        for name, table in tables.items():
-            self._problems += redirected(name, table, self._sources)
+        backends = {name: self._checked(name, table) for name, table in tables.items()}
         default = self._default(tables)
         self._raise()
         return Loaded(
@@ -77,6 +76,18 @@ class _Whole:
             tuple(warning for name, table in tables.items() for warning in warnings(name, table)),
             builtin,
         )
+
+    def _checked(self, name: str, table: Table) -> BackendConfig | None:
+        """The backend. What it has inherited is found wrong once, with whatever extends it."""
+        found: list[Problem] = []
+        backend = check(name, table, found.append)
+        found += redirected(name, table, self._sources)
+        for problem in found:
+            told = (problem.origin, problem.path.removeprefix(f"backends.{name}"), problem.message)
+            if problem.origin.line is None or told not in self._told:
+                self._problems.append(problem)
+            self._told.add(told)
+        return backend
 
     def _default(self, tables: Mapping[str, Table]) -> Leaf | None:
         defaults = [found.default for found in self._documents if found.default is not None]

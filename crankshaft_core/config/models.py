@@ -13,13 +13,17 @@ from typing import Any
 
 from crankshaft_core.config.documents import Text
 from crankshaft_core.config.kinds import BackendConfig
-from crankshaft_core.config.load import LOCAL, Loaded, load, parse
+from crankshaft_core.config.load import LOCAL, load, parse
+from crankshaft_core.config.printing import as_written, toml
 from crankshaft_core.config.secrets import FingerprintKey
 from crankshaft_core.config.sources import Surroundings
-from crankshaft_core.config.tree import Origin
+from crankshaft_core.config.tree import VARIABLE, Origin
 from crankshaft_core.errors import ConfigError
 
-__all__ = ["BackendConfig", "Config", "Origin"]
+__all__ = ["DEFAULT", "BackendConfig", "Config", "Origin"]
+
+DEFAULT = "CRANKSHAFT_BACKEND"
+"""The variable that names the backend used where none is given."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,15 @@ class Config:
         given = os.environ if environ is None else environ
         around = Surroundings((cwd or Path.cwd()).absolute(), given)
         loaded = load(None if path is None else Path(path), around)
-        return cls._of(loaded, default=given.get("CRANKSHAFT_BACKEND") or loaded.default)
+        chosen = given.get(DEFAULT)
+        origins = {**loaded.origins, "default": Origin(VARIABLE + DEFAULT)} if chosen else loaded.origins
+        return cls(loaded.backends, chosen or loaded.default, origins, loaded.warnings, loaded.builtin)
 
     @classmethod
     def parse(cls, text: str, *, source: str = "<text>") -> Config:
         """Read one TOML text, and nothing else. Raises ConfigError with all problems at once."""
         loaded = parse(Text(text, source, Path.cwd()))
-        return cls._of(loaded, default=loaded.default)
-
-    @classmethod
-    def _of(cls, loaded: Loaded, *, default: str | None) -> Config:
-        return cls(loaded.backends, default, loaded.origins, loaded.warnings, loaded.builtin)
+        return cls(loaded.backends, loaded.default, loaded.origins, loaded.warnings, loaded.builtin)
 
     def choose(self, name: str | None = None) -> BackendConfig:
         """The backend called `name`; for None the default, else the only one written down, else `local`.
@@ -66,7 +68,8 @@ class Config:
         """
         wanted = name or self.default or self._only()
         if wanted not in self.backends:
-            raise ConfigError(f"no backend named {wanted!r}; known: {self._known()}")
+            place = "" if name else f" ({self.origins.get('default', 'the default')})"
+            raise ConfigError(f"no backend named {wanted!r}{place}; known: {self._known()}")
         return self.backends[wanted]
 
     @cached_property
@@ -78,12 +81,13 @@ class Config:
         return context.digest(text)
 
     def redacted(self) -> dict[str, Any]:
-        """What was written, of the shape of the file, with secrets hidden. It loads again if no secret is hidden."""
+        """What was written, in the shape of the file, with secrets hidden; it loads again where none is hidden."""
         default = {} if self.default is None else {"default": self.default}
-        shown = [
-            backend.model_dump(mode="json", exclude_unset=True, exclude_none=True) for backend in self.backends.values()
-        ]
-        return {**default, "backends": shown}
+        return {**default, "backends": [as_written(backend) for backend in self.backends.values()]}
+
+    def as_toml(self, *, origins: bool = False) -> str:
+        """`redacted` as TOML; with `origins`, each value is followed by the place it was written at."""
+        return toml(self.redacted(), self.origins if origins else {})
 
     def _only(self) -> str:
         written = sorted(set(self.backends) - self.builtin)

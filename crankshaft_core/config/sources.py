@@ -38,10 +38,12 @@ def texts(explicit: Path | None, around: Surroundings, report: Report) -> Iterat
     """Every source there is, weakest first. What cannot be read or trusted is reported, and left out."""
     chosen, said = _chosen(explicit, around)
     found = _Found(around, report)
-    discovered = [path for path in _discovered(around, found) if chosen is None or not _same(path, chosen)]
-    for path in discovered:
-        yield from found.read(path, trusted=False)
-    if chosen is not None:
+    named_again = False
+    for path in list(_discovered(around, found)):
+        named = chosen is not None and _same(path, chosen)
+        named_again = named_again or named  # it keeps its place: what is personal still goes over it
+        yield from found.read(path, trusted=named)
+    if chosen is not None and not named_again:
         yield from found.read(chosen, trusted=True, said=said)
     if explicit is None and around.environ.get(TEXT):
         yield Text(around.environ[TEXT], VARIABLE + TEXT, around.cwd)
@@ -93,12 +95,9 @@ class _Found:
     def read(self, path: Path, *, trusted: bool, said: str = "") -> Iterator[Text]:
         """The file's text. A file that nobody named is read only if no other user can have written it."""
         try:
-            with path.open("rb") as file:
-                distrust = None if trusted else _distrust(os.fstat(file.fileno()), path.lstat())
-                if distrust:
-                    self._wrong(path, f"{distrust}; make it yours alone, or name it with --config or {FILE}")
-                    return
-                content = file.read().decode("utf-8-sig")
+            content = _content(path, trusted=trusted).decode("utf-8-sig")
+        except _DistrustError as error:
+            self._wrong(path, f"{error}; make it yours alone, or name it with --config or {FILE}")
         except OSError as error:
             self._wrong(path, f"cannot be read{said}: {error.strerror}")
         except UnicodeDecodeError as error:
@@ -108,20 +107,31 @@ class _Found:
             yield Text(content, self._label(path), path.parent, suffix if suffix in SUFFIXES else ".toml")
 
     def _wrong(self, path: Path, message: str) -> None:
-        self.report(Problem(Origin(self._label(path)), "", message))
+        self.report(Problem(Origin(self._label(path)), "", message, fatal=True))
 
     def _label(self, path: Path) -> str:
         return str(path.relative_to(self.around.cwd)) if path.is_relative_to(self.around.cwd) else str(path)
 
 
-def _distrust(file: os.stat_result, link: os.stat_result) -> str | None:
-    """Why the file may be another user's doing. The directory is not looked at: what is put there has an owner too."""
-    for found in (file, link):
-        if found.st_uid not in {0, os.geteuid()}:
-            return f"it belongs to {_user(found.st_uid)}, neither to you nor to root"
-    if file.st_mode & stat.S_IWOTH:
-        return "everybody may write to it (chmod o-w)"
-    return None
+class _DistrustError(Exception):
+    """The file may be another user's doing."""
+
+
+def _content(path: Path, *, trusted: bool) -> bytes:
+    if not trusted:
+        _refuse_foreign(path.lstat())
+    with path.open("rb") as file:
+        if not trusted:
+            _refuse_foreign(os.fstat(file.fileno()))  # the very file that is read, whatever the path means by now
+        return file.read()
+
+
+def _refuse_foreign(status: os.stat_result) -> None:
+    """The directory is not looked at: whoever puts a file there owns it."""
+    if status.st_uid not in {0, os.geteuid()}:
+        raise _DistrustError(f"it belongs to {_user(status.st_uid)}, neither to you nor to root")
+    if status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
+        raise _DistrustError("everybody may write to it (chmod o-w)")
 
 
 def _user(uid: int) -> str:

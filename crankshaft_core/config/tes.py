@@ -134,4 +134,4 @@ class TESConfig(CommonConfig):
     storage: Storage | None = None
     """URL under which files are exchanged with the workers, or a table of `url`, `worker_url` and `options`."""
     memory_unit: Literal["GB", "GiB"] = "GB"
-    """What the server means by `ram_gb` and `disk_gb`."""
+    """What the server means by `ram_gb` and `disk_gb`: `"GB"` (as the standard says) or `"GiB"`."""

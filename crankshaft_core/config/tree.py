@@ -32,6 +32,8 @@ class Problem:
     origin: Origin
     path: str
     message: str
+    fatal: bool = False
+    """A source is missing for it, so that what refers to that source cannot be judged."""
 
     def __str__(self) -> str:
         return ": ".join(filter(None, (str(self.origin), self.path, self.message)))

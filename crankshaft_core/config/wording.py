@@ -45,7 +45,8 @@ def _shown(value: object) -> str:
 
 def _choice(shown: str, context: Mapping[str, Any]) -> str:
     """`expected` is `'a', 'b' or 'c'` in pydantic's words."""
-    known = [word.strip("' ") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
+    words = str(context["expected"]).replace(" or ", ", ").replace("True", "true").replace("False", "false")
+    known = [word.strip("' ") for word in words.split(", ")]
     return f"{shown} is not a choice{did_you_mean(shown.strip(chr(39)), known)}"
 
 

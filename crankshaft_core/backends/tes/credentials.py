@@ -1,0 +1,105 @@
+"""The header that lets us in, read anew when the server no longer accepts it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from crankshaft_core.config.tes import BasicAuth, BearerAuth, HeaderAuth, Http
+from crankshaft_core.errors import AuthenticationError, ConfigError
+
+__all__ = ["ADVICE", "Credentials"]
+
+ADVICE = "{ env } cannot change in a running process; use { file } or { command }"
+
+_TOKEN_PAUSE = 30.0
+"""Seconds between two tries with a token that was refused: it may be the server's fault, and no account gets locked."""
+
+
+class Credentials:
+    """Reads the configured secret when first needed, in a thread of its own, since a vault's command may take long."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._headers: Mapping[str, str] | None = None
+        self._refused_at: float | None = None
+        self._reading = asyncio.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+
+    @property
+    def kind(self) -> str:
+        """For a person: how we log in."""
+        if self._http.basic_auth_token is not None:
+            return "basic"
+        return "none" if self._http.auth is None else self._http.auth.type
+
+    async def headers(self) -> Mapping[str, str]:
+        """The headers to send. Raises AuthenticationError while what we have is known to be refused."""
+        async with self._reading:
+            if self._headers is None:
+                self._headers = await self._read()
+            elif self._refused_at is not None:
+                await self._reconsider()
+            return self._headers
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """Read the secret again after a 401 to `refused`. False if it is still the same: then nothing more is sent."""
+        async with self._reading:
+            if self._headers == refused:
+                self._headers = await self._read()
+            if self._headers != refused:
+                self._refused_at = None
+                return True
+            self._refused_at = time.monotonic()
+            return False
+
+    def aclose(self) -> None:
+        """Let go of the thread."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _reconsider(self) -> None:
+        assert self._refused_at is not None
+        fresh = await self._read()
+        waited = time.monotonic() - self._refused_at
+        # a password is not tried twice, since accounts get locked
+        patient = self.kind != "basic" and waited >= _TOKEN_PAUSE
+        if fresh == self._headers and not patient:
+            raise AuthenticationError(f"the server refused the login ({self.kind}), and it is still the same. {ADVICE}")
+        self._headers, self._refused_at = fresh, None
+
+    async def _read(self) -> Mapping[str, str]:
+        if self._http.auth is None and self._http.basic_auth_token is None:
+            return {}
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-tes-secret")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, _headers, self._http)
+        except ConfigError as error:
+            raise AuthenticationError(str(error)) from error
+
+
+def _headers(http: Http) -> Mapping[str, str]:
+    """RFC 7617 for basic, RFC 6750 for bearer."""
+    if http.basic_auth_token is not None:
+        return {"Authorization": f"Basic {_line(http.basic_auth_token.reveal())}"}
+    match http.auth:
+        case BasicAuth(username=username, password=password):
+            pair = f"{username}:{password.reveal()}".encode()
+            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        case BearerAuth(token=token):
+            return {"Authorization": f"Bearer {_line(token.reveal())}"}
+        case HeaderAuth(name=name, value=value):
+            return {name: _line(value.reveal())}
+        case None:
+            return {}
+
+
+def _line(secret: str) -> str:
+    """A token as a header can carry it; never shown, whatever is wrong with it."""
+    if not secret.strip() or not secret.strip().isprintable() or not secret.isascii():
+        raise ConfigError("the secret under `http` is empty, or has characters that no HTTP header can carry")
+    return secret.strip()

@@ -1,0 +1,149 @@
+"""Files under one URL, through fsspec. Blocking; the only file of this backend that knows fsspec."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+from urllib.parse import urlsplit
+
+from crankshaft_core.config.secrets import Secret
+from crankshaft_core.errors import ConfigError, StagingError
+
+__all__ = ["Remote"]
+
+_T = TypeVar("_T")
+_TRIES = 3
+_SECRET_SOURCES: tuple[Literal["env", "file", "command"], ...] = ("env", "file", "command")
+
+
+class Remote:
+    """Keys below a URL. Every error is a StagingError that names the URL; outages are sat out for a moment."""
+
+    def __init__(self, url: str, options: Mapping[str, object]) -> None:
+        self.url = url.rstrip("/")
+        self._options = options
+        self._opened: tuple[Any, str] | None = None
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the file; None where there is none."""
+
+        def ask(filesystem: Any, path: str) -> int | None:
+            filesystem.invalidate_cache()
+            try:
+                info = filesystem.info(path)
+            except FileNotFoundError:
+                return None
+            return None if info["type"] == "directory" else int(info["size"])
+
+        return self._do(key, ask)
+
+    def put(self, source: Path | bytes, key: str) -> None:
+        """Bring a file or some bytes there, and see that they have arrived whole."""
+
+        def send(filesystem: Any, path: str) -> None:
+            filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
+            if isinstance(source, bytes):
+                filesystem.pipe_file(path, source)
+            else:
+                filesystem.put_file(str(source), path)
+
+        expected = len(source) if isinstance(source, bytes) else source.stat().st_size
+        self._do(key, send)
+        if self.size(key) != expected:
+            raise StagingError(f"{self.url}/{key}: {self.size(key)} of {expected} bytes have arrived")
+
+    def get(self, key: str, target: Path) -> bool:
+        """Fetch a file, and see that it has arrived whole. False if it is not there."""
+        expected = self.size(key)
+        if expected is None:
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._do(key, lambda filesystem, path: filesystem.get_file(path, str(target)))
+        if target.stat().st_size != expected:
+            raise StagingError(f"{self.url}/{key}: {target.stat().st_size} of {expected} bytes have arrived")
+        return True
+
+    def names(self, key: str) -> list[str] | None:
+        """The files below, relative to `key`; None if there is nothing of that name."""
+
+        def ask(filesystem: Any, path: str) -> list[str] | None:
+            filesystem.invalidate_cache()
+            if not filesystem.exists(path):
+                return None
+            return sorted(posixpath.relpath(str(name), path) for name in cast("list[object]", filesystem.find(path)))
+
+        return self._do(key, ask)
+
+    def tail(self, key: str, length: int) -> bytes | None:
+        """The last bytes of a file; None if it is not there."""
+        size = self.size(key)
+        if not size:
+            return None if size is None else b""
+        start = max(0, size - length)
+        return self._do(key, lambda filesystem, path: bytes(filesystem.cat_file(path, start=start, end=size)))
+
+    def remove(self, key: str) -> None:
+        """Delete everything below `key`, if there is anything."""
+
+        def delete(filesystem: Any, path: str) -> None:
+            filesystem.invalidate_cache()
+            with contextlib.suppress(FileNotFoundError):
+                filesystem.rm(path, recursive=True)
+
+        self._do(key, delete)
+
+    def _do(self, key: str, action: Callable[[Any, str], _T]) -> _T:
+        place = f"{self.url}/{key}"
+        for delay in (*(2.0**number for number in range(_TRIES - 1)), None):
+            try:
+                filesystem, root = self._open()
+                return action(filesystem, f"{root}/{key}")
+            except (StagingError, PermissionError, FileNotFoundError) as error:
+                raise _as_staging_error(place, error) from error
+            except Exception as error:  # file systems raise whatever their SDKs raise, outages among them
+                if delay is None:
+                    raise _as_staging_error(place, error) from error
+                time.sleep(delay)
+        raise AssertionError  # the last round returns or raises
+
+    def _open(self) -> tuple[Any, str]:
+        if self._opened is None:
+            from fsspec import core  # most runs have no storage
+
+            try:
+                options = {name: _revealed(value) for name, value in self._options.items()}
+                opened = cast("tuple[Any, object]", core.url_to_fs(self.url, **options))  # pyright: ignore[reportUnknownMemberType] untyped
+            except (ImportError, ConfigError, ValueError) as error:
+                scheme = urlsplit(self.url).scheme
+                hint = f". Install the driver for {scheme}: pip install 'crankshaft[storage]'"
+                raise StagingError(f"storage {self.url}: {error}{hint * isinstance(error, ImportError)}") from error
+            self._opened = (opened[0], str(opened[1]).rstrip("/"))
+        return self._opened
+
+
+def _as_staging_error(place: str, error: Exception) -> StagingError:
+    if isinstance(error, StagingError):
+        return error
+    return StagingError(f"{place}: {error or type(error).__name__}")
+
+
+def _revealed(option: object) -> object:
+    """Options with the secrets in them, which are written as `{ env = … }` and the like."""
+    if isinstance(option, Secret):
+        return option.reveal()
+    if not isinstance(option, Mapping):
+        return option
+    table = dict(_pairs(option))  # pyright: ignore[reportUnknownArgumentType] any table
+    for source in _SECRET_SOURCES:
+        if set(table) == {source} and isinstance(table[source], str):
+            return Secret(str(table[source]), source=source).reveal()
+    return {name: _revealed(value) for name, value in table.items()}
+
+
+def _pairs(table: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:
+    for name, value in table.items():
+        yield str(name), value

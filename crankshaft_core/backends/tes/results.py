@@ -1,0 +1,210 @@
+"""How a job came out, and its outputs: from the server's own record where ours does not suffice."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crankshaft_core.backends.base import Job, Outcome
+from crankshaft_core.backends.tes.answer import as_list, as_table, as_text
+from crankshaft_core.backends.tes.outcome import is_terminal, outcome_of, presumed_outcome
+from crankshaft_core.backends.tes.places import log_path
+from crankshaft_core.backends.tes.server import Server
+from crankshaft_core.backends.tes.storage import Storage
+from crankshaft_core.backends.tes.sweep import Task
+from crankshaft_core.errors import StagingError, TransportError
+from crankshaft_core.task import Output, Verdict
+
+__all__ = ["Record", "Results", "record_of"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a task's document says of where things are. Of our own document, or of the server's copy of it."""
+
+    executors: int
+    urls: tuple[str, ...] = ()
+    """Of the outputs, in the document's order: the task's own, then stdout and stderr."""
+    stdout: str | None = None
+    stderr: str | None = None
+    """URLs, of the last execution."""
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Bytes by URL, as the server logged them."""
+
+
+def record_of(task: Task) -> Record:
+    """Read a document: one that we send, or one that a server gives back."""
+    executors = [as_table(item) for item in as_list(task.get("executors"))]
+    outputs = [as_table(item) for item in as_list(task.get("outputs"))]
+    by_path = {as_text(item.get("path")): as_text(item.get("url")) for item in outputs}
+    last = len(executors) - 1
+    streams = {
+        stream: by_path.get(as_text(executors[last].get(stream)) or log_path(last, stream)) if executors else None
+        for stream in ("stdout", "stderr")
+    }
+    return Record(
+        executors=len(executors),
+        urls=tuple(as_text(item.get("url")) for item in outputs),
+        stdout=streams["stdout"],
+        stderr=streams["stderr"],
+        sizes=_sizes(task),
+    )
+
+
+class Results:
+    """Remembers the records of the attempts under way; whatever it lacks it asks the server for."""
+
+    def __init__(self, storage: Storage | None) -> None:
+        self._storage = storage
+        self._records: dict[str, Record] = {}
+        self._removals: set[asyncio.Task[None]] = set()
+
+    def remember(self, attempt: str, record: Record) -> None:
+        """What was submitted."""
+        self._records[attempt] = record
+
+    async def result(self, server: Server, job: Job) -> Outcome:
+        """The outcome of a job that has ended. Raises TransportError if it cannot be asked now.
+
+        COMPLETE with one executor says all there is to say, once stdout and stderr are in the storage.
+        """
+        state = server.watcher.ended_as(job.attempt)
+        record = self._records.get(job.attempt)
+        if state == "COMPLETE" and record is not None and record.executors == 1 and record.stdout and record.stderr:
+            return await self._with_streams(presumed_outcome(state, executors=1), record)
+        task = await self._task(server, job, view="FULL")
+        if task is None:
+            if state is None:
+                return Outcome(Verdict.LOST, detail="the server no longer knows the task")
+            return presumed_outcome(state, executors=record.executors if record else 1)
+        if not is_terminal(as_text(task.get("state"))):
+            raise TransportError(f"{server.sweep.task_url(job.id or '')}: had ended, is {task.get('state')} again")
+        self._records[job.attempt] = record_of(task)
+        outcome = outcome_of(task, expected=record.executors if record else None)
+        return await self._with_streams(outcome, self._records[job.attempt])
+
+    async def collect(
+        self, server: Server, job: Job, outputs: Sequence[Output], scratch: Path
+    ) -> dict[str, Path | None]:
+        """Fetch the outputs from the storage. Raises StagingError naming every one that is not there."""
+        record = self._records.get(job.attempt)
+        if record is None:
+            task = await self._task(server, job, view="FULL")
+            if task is None:
+                raise StagingError(f"{job.id}: the server no longer knows the task, nor where its outputs are")
+            record = self._records[job.attempt] = record_of(task)
+        if len(record.urls) < len(outputs):
+            raise StagingError(f"{job.id}: the server's record of the task has lost its outputs")
+        fetched = await asyncio.gather(
+            *(
+                self._fetch(output, url, scratch / f"output-{number}", record)
+                for number, (output, url) in enumerate(zip(outputs, record.urls, strict=False))
+            ),
+            return_exceptions=True,
+        )
+        return _all_or_error(outputs, record, fetched)
+
+    def release(self, attempt: str) -> None:
+        """Forget the attempt, and remove its outputs from the storage, whose copies the caller has."""
+        record = self._records.pop(attempt, None)
+        if record is None or self._storage is None:
+            return
+        keys = {key for url in record.urls if (key := self._storage.key(url)) is not None}
+        for place in {"/".join(key.split("/")[:3]) for key in keys}:
+            if place.split("/")[-1].startswith("out-"):
+                removal = asyncio.ensure_future(self._remove(place))
+                self._removals.add(removal)
+                removal.add_done_callback(self._removals.discard)
+
+    async def aclose(self) -> None:
+        """Wait for removals under way."""
+        await asyncio.gather(*self._removals)
+
+    async def _task(self, server: Server, job: Job, *, view: str) -> Task | None:
+        task_id = job.id or server.doubts.known(job.attempt)
+        if task_id is None:
+            raise TransportError(f"{job.attempt}: its task id is not known yet")
+        return await server.sweep.task(task_id, view=view)
+
+    async def _with_streams(self, outcome: Outcome, record: Record) -> Outcome:
+        """Where stdout and stderr are in the storage; of a failed task also their ends."""
+        stdout, stdout_tail = await self._stream(record.stdout, outcome.verdict)
+        stderr, stderr_tail = await self._stream(record.stderr, outcome.verdict)
+        return dataclasses.replace(
+            outcome,
+            stdout=stdout,
+            stderr=stderr,
+            stdout_tail=stdout_tail or outcome.stdout_tail,
+            stderr_tail=stderr_tail or outcome.stderr_tail,
+        )
+
+    async def _stream(self, url: str | None, verdict: Verdict) -> tuple[str | None, str | None]:
+        """Its place, and its end if that is worth a look. A task that failed may not have got to writing it."""
+        key = self._storage.key(url) if self._storage is not None and url else None
+        if self._storage is None or key is None:
+            return None, None
+        if verdict is Verdict.OK:
+            return self._storage.url(key), None
+        try:
+            tail = await self._storage.tail(key)
+        except StagingError as error:
+            _log.debug("the end of %s is not to be had: %s", url, error)
+            return None, None
+        return (None, None) if tail is None else (self._storage.url(key), tail)
+
+    async def _fetch(self, output: Output, url: str, target: Path, record: Record) -> Path | None:
+        """None when the worker has written `output.url` itself. Raises FileNotFoundError."""
+        storage = self._storage
+        key = None if storage is None else storage.key(url)
+        if storage is None or key is None or (output.url is not None and storage.shared(output.url) == url):
+            return None
+        path = await storage.fetch(output, key, target)
+        if path is None:
+            raise FileNotFoundError(url)
+        logged = record.sizes.get(url)
+        if logged is not None and path.is_file() and path.stat().st_size != logged:
+            raise StagingError(
+                f"output {output.path!r}: {url} has {path.stat().st_size} bytes; the server wrote {logged}"
+            )
+        return path
+
+    async def _remove(self, place: str) -> None:
+        assert self._storage is not None
+        try:
+            await self._storage.remove(place)
+        except StagingError as error:
+            _log.info("left in the storage: %s", error)
+
+
+def _all_or_error(
+    outputs: Sequence[Output], record: Record, fetched: Sequence[Path | BaseException | None]
+) -> dict[str, Path | None]:
+    missing = [
+        f"{output.path} ({url})"
+        for output, url, found in zip(outputs, record.urls, fetched, strict=False)
+        if isinstance(found, FileNotFoundError)
+    ]
+    if missing:
+        raise StagingError(f"not there after the task has ended: {', '.join(missing)}")
+    collected: dict[str, Path | None] = {}
+    for output, found in zip(outputs, fetched, strict=True):
+        if isinstance(found, BaseException):
+            raise found
+        collected[output.path] = found
+    return collected
+
+
+def _sizes(task: Task) -> dict[str, int]:
+    runs = as_list(task.get("logs"))
+    logged = [as_table(item) for item in as_list(as_table(runs[-1]).get("outputs"))] if runs else []
+    return {
+        as_text(item.get("url")): int(size)
+        for item in logged
+        if isinstance(size := item.get("size_bytes"), (str, int)) and str(size).isdigit()
+    }

@@ -9,7 +9,6 @@ from crankshaft_core.config.placeholders import memory_mistake
 from crankshaft_core.config.reference import reference
 from crankshaft_core.config.schema import json_schema
 from crankshaft_core.config.secrets import Secret
-from crankshaft_core.config.starter import starter_file
 from crankshaft_core.config.tes import Http, Storage, TESConfig
 
 __all__ = [
@@ -31,5 +30,4 @@ __all__ = [
     "json_schema",
     "memory_mistake",
     "reference",
-    "starter_file",
 ]

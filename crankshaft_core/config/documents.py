@@ -48,7 +48,7 @@ def document(text: Text, report: Report) -> Document:
     try:
         data, lines = _READERS[text.format](text.content)
     except (tomllib.TOMLDecodeError, JSONDecodeError, yaml.YAMLError) as error:
-        line, message = _syntax(error)
+        line, message = _syntax(error, text.content)
         report(Problem(Origin(text.label, line), "", message, fatal=True))
         return Document(text.label)
     root = locate(data, lines, Origin(text.label))
@@ -125,9 +125,7 @@ class _Shape:
     def _from_table(self, table: Table) -> dict[str, Table]:
         stray = next((key for key, item in table.entries.items() if not isinstance(item, Table)), None)
         if stray is not None:
-            self._wrong(
-                table.entries[stray], f"backends.{stray}", "not a table; write [[backends]], or [backends.NAME]"
-            )
+            self._wrong(table.entries[stray], f"backends.{stray}", "not a table; write [[backends]] or [backends.NAME]")
             return {}
         return {name: self._keyed(name, item) for name, item in table.entries.items() if isinstance(item, Table)}
 
@@ -202,19 +200,20 @@ def _is_local_file(path: Path) -> bool:
     return (path[:-1] in places and places[path[:-1]].secret) or path[:2] == ("storage", "options")
 
 
-def _syntax(error: tomllib.TOMLDecodeError | JSONDecodeError | yaml.YAMLError) -> tuple[int | None, str]:
+def _syntax(error: tomllib.TOMLDecodeError | JSONDecodeError | yaml.YAMLError, text: str) -> tuple[int | None, str]:
     """The line, and a message that repeats nothing of the text."""
     if isinstance(error, JSONDecodeError):
         return error.lineno, f"not valid JSON: {_lower(error.msg)} (column {error.colno})"
     if isinstance(error, yaml.YAMLError):
         mark = getattr(error, "problem_mark", None)
-        text = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-        return (mark.line + 1 if mark else None), f"not valid YAML: {text}"
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+        return (mark.line + 1 if mark else None), f"not valid YAML: {problem}"
     found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
     if found is None:
         return None, f"not valid TOML: {_lower(str(error))}"
-    where = f"column {found[3]}" if found[3] else "at its end"
-    return int(found[2]) if found[2] else None, f"not valid TOML: {_lower(found[1])} ({where})"
+    if found[2] is None:
+        return len(text.splitlines()), f"not valid TOML: {_lower(found[1])} (at the end)"
+    return int(found[2]), f"not valid TOML: {_lower(found[1])} (column {found[3]})"
 
 
 def _lower(text: str) -> str:

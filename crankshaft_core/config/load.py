@@ -82,7 +82,8 @@ class _Whole:
         found: list[Problem] = []
         backend = check(name, table, found.append)
         found += redirected(name, table, self._sources)
-        for problem in found:
+        paths = {problem.path for problem in self._problems}
+        for problem in (problem for problem in found if problem.path not in paths):
             told = (problem.origin, problem.path.removeprefix(f"backends.{name}"), problem.message)
             if problem.origin.line is None or told not in self._told:
                 self._problems.append(problem)

@@ -14,7 +14,7 @@ from typing import Any
 from crankshaft_core.config.documents import Text
 from crankshaft_core.config.kinds import BackendConfig
 from crankshaft_core.config.load import LOCAL, load, parse
-from crankshaft_core.config.printing import as_written, toml
+from crankshaft_core.config.printing import as_written
 from crankshaft_core.config.secrets import FingerprintKey
 from crankshaft_core.config.sources import Surroundings
 from crankshaft_core.config.tree import VARIABLE, Origin
@@ -84,10 +84,6 @@ class Config:
         """What was written, in the shape of the file, with secrets hidden; it loads again where none is hidden."""
         default = {} if self.default is None else {"default": self.default}
         return {**default, "backends": [as_written(backend) for backend in self.backends.values()]}
-
-    def as_toml(self, *, origins: bool = False) -> str:
-        """`redacted` as TOML; with `origins`, each value is followed by the place it was written at."""
-        return toml(self.redacted(), self.origins if origins else {})
 
     def _only(self) -> str:
         written = sorted(set(self.backends) - self.builtin)

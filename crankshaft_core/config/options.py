@@ -12,16 +12,21 @@ from crankshaft_core.config.fields import FreeKeys
 from crankshaft_core.config.secrets import FingerprintKey, Secret
 from crankshaft_core.config.shapes import is_table
 
-__all__ = ["Options", "is_secret_option", "reveal"]
+__all__ = ["Options", "is_secret_option", "is_telling", "reveal"]
 
-_SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|secret|token|password|passphrase|credentials?|connection_string)$")
+_TELLING = re.compile(r"(?i)secret|token|passw|passphrase|credential|connection_?string|(?:^|[_.-]|api|access)key$")
+
+
+def is_telling(name: str) -> bool:
+    """True for a name under which secrets are kept: AWS_SECRET_ACCESS_KEY, db_password, token."""
+    return bool(_TELLING.search(name))
 
 
 def is_secret_option(name: str, value: object) -> bool:
     """True for a text under a telling name, and for a table that says where a secret is to be had."""
     if is_table(value):
         return len(value) == 1 and next(iter(value)) in {"env", "file", "command"}
-    return isinstance(value, str) and bool(_SECRET_NAME.search(name))
+    return isinstance(value, str) and is_telling(name)
 
 
 def reveal(value: object) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
 from crankshaft_core.config.kinds import KINDS
@@ -44,6 +44,16 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "verify": ("ssl_verify", "tls_verify", "insecure"),
     "ca_bundle": ("cacert", "ca_file", "ca", "cert"),
     "backends": ("backend",),
+    "out_of_memory": ("oom",),
+    "time_limit": ("timeout",),
+    "node_failure": ("node_fail", "infra"),
+    "preempted": ("preemption", "preempt"),
+}
+
+_SYNONYM_OF: Mapping[str, tuple[str, ...]] = {
+    word: tuple(target for target, others in _SYNONYMS.items() if word in others)
+    for words in _SYNONYMS.values()
+    for word in words
 }
 
 _KIND_HINTS: Mapping[str, str] = {
@@ -88,21 +98,31 @@ def kind_hint(word: str) -> str:
 
 def unknown_key(kind: str, path: Path) -> str:
     """The message for the key that `path` ends with, in a backend of this kind."""
-    *_, key = path
-    known = known_keys(kind, path[:-1])
-    others = [other for other in sorted(KINDS) if path in layout(other)]
-    if others:
-        return f'unknown key for kind = "{kind}"; it belongs to kind = "{others[0]}"'
-    if nearest(key, known) is not None:
-        return "unknown key" + did_you_mean(key, known)
-    elsewhere = next(_elsewhere(kind, key), None)
-    if elsewhere is not None:
-        return f"unknown key; did you mean {elsewhere!r}?"
-    return "unknown key" + did_you_mean(key, known)
+    if path in layout(kind):
+        return "unknown key for this type"  # where a table has several types, it is another one's
+    *table, key = path
+    known = known_keys(kind, tuple(table))
+    meant = _below(kind, (key,)) or nearest(key, known)
+    if meant is not None:
+        return f"unknown key; did you mean {meant!r}?"
+    return "unknown key" + _place_of_its_own(kind, path, known)
 
 
-def _elsewhere(kind: str, key: str) -> Iterator[str]:
-    """Dotted paths of fields in other tables that are called `key`, or have it as a synonym."""
-    for place in sorted(layout(kind), key=lambda place: (len(place), place)):
-        if len(place) > 1 and (place[-1] == key or key in _SYNONYMS.get(place[-1], ())):
-            yield ".".join(place)
+def _place_of_its_own(kind: str, path: Path, known: Collection[str]) -> str:
+    """Where the key would be right, if anywhere."""
+    *table, key = path
+    if (key,) in layout(kind):
+        return f" in {'.'.join(table)}; {key!r} stands in the backend itself"
+    other = next((other for other in sorted(KINDS) if path in layout(other)), None)
+    if other is not None:
+        return f' for kind = "{kind}"; it belongs to kind = "{other}"'
+    meant = _below(kind, _SYNONYM_OF.get(key, ()))
+    if meant is not None:
+        return f"; did you mean {meant!r}?"
+    return did_you_mean(key, known) or "; 'crankshaft schema' lists the keys there are"
+
+
+def _below(kind: str, names: Collection[str]) -> str | None:
+    """Dotted path of a field in some table of the backend that has one of these names."""
+    places = sorted(layout(kind), key=lambda place: (len(place), place))
+    return next((".".join(place) for place in places if len(place) > 1 and place[-1] in names), None)

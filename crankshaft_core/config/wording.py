@@ -34,8 +34,7 @@ def _missing(path: Path) -> str:
     if path == ("submit",):
         presets = ", ".join(preset_names())
         return f"missing; write the command that starts a job, or name a preset ({presets})"
-    hints = {"url": "the server's address", "host": "the login node", "name": "a name"}
-    return f"missing; write {hints[path[-1]]}" if path[-1] in hints else "missing"
+    return "missing; write the server's address" if path == ("url",) else "missing"
 
 
 def _shown(value: object) -> str:
@@ -59,6 +58,10 @@ def _tag(_: str, context: Mapping[str, Any]) -> str:
     return f"unknown type {context['tag']!r}{did_you_mean(str(context['tag']), known)}"
 
 
+def _not_text(shown: str, _: Mapping[str, Any]) -> str:
+    return f"{shown} is not text" + ("" if shown[:1] in "[{" else "; put it in quotes")
+
+
 def _not_a(what: str) -> Callable[[str, Mapping[str, Any]], str]:
     return lambda shown, _: f"{shown} is not {what}"
 
@@ -77,7 +80,7 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "finite_number": _not_a("a finite number"),
     "bool_parsing": lambda shown, _: f"{shown} is neither true nor false",
     "bool_type": lambda shown, _: f"{shown} is neither true nor false",
-    "string_type": _not_a("text; put it in quotes"),
+    "string_type": _not_text,
     "string_too_short": lambda _shown, _: "must not be empty",
     "greater_than": _bound("more than", "gt"),
     "greater_than_equal": _bound("at least", "ge"),

@@ -27,6 +27,7 @@ class _Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name) and return the exit code of `exit_codes`."""
+    _open_closed_streams()
     try:
         code = _code_of(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -57,6 +58,14 @@ def _code_of(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return exit_codes.of_signal(signal.SIGINT)
+
+
+def _open_closed_streams() -> None:
+    """Where a caller closed one (`>&-`), Python has None; and the next file opened would take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: PTH123, SIM115 (as Python does)
 
 
 def _let_go_of_output() -> None:

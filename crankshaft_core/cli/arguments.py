@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from crankshaft_core.cli import exit_codes
 
@@ -36,8 +35,7 @@ which cancel everything (a second one leaves at once). With --file: 1 if any tas
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One reading of the command line. `command` is what `run` was asked to run."""
 
     name: str

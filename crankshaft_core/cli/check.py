@@ -41,9 +41,10 @@ async def _answer(engine: Engine, name: str, width: int) -> bool:
     except CrankshaftError as error:
         health = Health(ok=False, summary=str(error))
     took = time.monotonic() - start
-    first, *rest = [*health.summary.splitlines(), *health.notes]
-    sys.stdout.write(f"{name:{width}}  {'ok' if health.ok else 'FAILED':6}  {took:5.1f} s  {first}\n")
-    for note in rest:
+    verdict = "ok" if health.ok else "FAILED"
+    lines = [*health.summary.splitlines(), *health.notes]
+    sys.stdout.write(f"{name:{width}}  {verdict:6}  {took:5.1f} s  {'; '.join(lines[:1])}".rstrip() + "\n")
+    for note in lines[1:]:
         sys.stdout.write(f"{'':{width}}  {note}\n")
     sys.stdout.flush()
     return health.ok

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from crankshaft_core.errors import BackendError
-from crankshaft_core.task import TaskResult, Verdict
+from crankshaft_core.task import Task, TaskResult, Verdict
 
 __all__ = ["failure_screen"]
 
 _TAIL_LINES = 15
 
 
-def failure_screen(end: TaskResult | BackendError, *, with_stderr: bool) -> list[str]:
+def failure_screen(end: TaskResult | BackendError, task: Task, *, with_stderr: bool) -> list[str]:
     """Lines: what happened, where, and why. `with_stderr`: the tail of stderr too, as it was not shown before."""
     result = end if isinstance(end, TaskResult) else end.result
     if result is None:
@@ -20,10 +20,10 @@ def failure_screen(end: TaskResult | BackendError, *, with_stderr: bool) -> list
         "backend": result.backend,
         "job": result.job_id or "",
         "node": result.node or "",
-        "verdict": _verdict(result),
+        "verdict": "" if isinstance(end, TaskResult) else _verdict(result),
         "said": result.detail,
         "ran": _ran(result),
-        "hint": _hint(result),
+        "hint": _hint(result, task),
     }
     lines = [*head.splitlines(), *(f"  {name:9}{text}" for name, text in facts.items() if text)]
     if with_stderr:
@@ -43,10 +43,14 @@ def _ran(result: TaskResult) -> str:
     return f"{result.ended - result.started:.1f} s{peak}"
 
 
-def _hint(result: TaskResult) -> str:
-    """What a shell's own code means, where the command gave it: 126 and 127 (POSIX, Shell Command Language 2.8.2)."""
-    if result.verdict is not Verdict.FAILED:
+def _hint(result: TaskResult, task: Task) -> str:
+    """What a shell's own codes mean (POSIX, Shell Command Language 2.8.2): no such command, or none it can run."""
+    if result.verdict is not Verdict.FAILED or result.exit_code not in (126, 127):
         return ""
-    return {126: "the command was found, and could not be executed", 127: "the command was not found there"}.get(
-        result.exit_code or 0, ""
-    )
+    execution = task.executions[len(result.exit_codes) - 1]
+    if execution.program is None:
+        return ""  # any command in the text may have ended so
+    if result.exit_code == 126:
+        return f"{execution.program!r} is there, and cannot be executed"
+    shell = "; for a shell line use -c 'TEXT'" if " " in execution.program and not execution.args else ""
+    return f"there is no program {execution.program!r}{shell}"

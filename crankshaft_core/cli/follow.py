@@ -13,7 +13,7 @@ from crankshaft_core.cli.streaming import STREAMS, Readable, Relay, Stream, writ
 from crankshaft_core.cli.terminal import say_block
 from crankshaft_core.errors import BackendError
 from crankshaft_core.events import Event, TaskRetried
-from crankshaft_core.task import TaskResult, Verdict
+from crankshaft_core.task import Task, TaskResult, Verdict
 
 __all__ = ["Follower", "Running"]
 
@@ -27,8 +27,9 @@ class Running(Readable, Protocol):
 class Follower:
     """Shows one task's output while it runs. A subscriber of its engine."""
 
-    def __init__(self, handle: Running, *, quiet: bool) -> None:
+    def __init__(self, handle: Running, task: Task, *, quiet: bool) -> None:
         self._handle = handle
+        self._task = task
         self._quiet = quiet
         self._relays: dict[Stream, Relay] = {stream: Relay(handle, stream) for stream in STREAMS}
 
@@ -67,7 +68,7 @@ class Follower:
         if result is not None:
             await self._show_rest(result)
         if not self._quiet and not (isinstance(end, TaskResult) and end.ok):
-            say_block(failure_screen(end, with_stderr=not self._relays["stderr"].shown))
+            say_block(failure_screen(end, self._task, with_stderr=not self._relays["stderr"].shown))
         return _exit_code(end)
 
     async def _show_rest(self, result: TaskResult) -> None:

@@ -15,7 +15,7 @@ __all__ = ["Bar"]
 
 
 class Bar:
-    """Draws on standard error what `tally` has counted, if that is a terminal. A subscriber and a context manager."""
+    """Draws on standard error what `tally` has counted. A subscriber and a context manager."""
 
     def __init__(self, tally: Tally, *, total: int) -> None:
         self._tally = tally
@@ -28,7 +28,6 @@ class Bar:
             refresh_per_second=5,
             transient=True,
             redirect_stdout=False,
-            disable=not sys.stderr.isatty(),
         )
         self._row = self._progress.add_task("", total=total)
 
@@ -37,14 +36,10 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._progress.stop()
 
     def __call__(self, _: Event) -> None:
         """Show the counts as they are now."""
         tally = self._tally
         words = f"{tally.failures.total()} failed, {max(0, tally.submitted - tally.ended)} there"
         self._progress.update(self._row, completed=tally.ended, description=words)
-
-    def stop(self) -> None:
-        """Take it off the screen, and give the cursor back."""
-        self._progress.stop()

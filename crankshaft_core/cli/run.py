@@ -11,7 +11,6 @@ from crankshaft_core.cli.arguments import Invocation
 from crankshaft_core.cli.follow import Follower
 from crankshaft_core.cli.notices import Notices
 from crankshaft_core.cli.placing import placed
-from crankshaft_core.cli.run_file import run_file
 from crankshaft_core.cli.signals import Interrupts
 from crankshaft_core.cli.task_options import task_of
 from crankshaft_core.cli.terminal import say
@@ -28,6 +27,8 @@ def main(invocation: Invocation) -> int:
     options = invocation.options
     if options.file is not None:
         _refuse_what_lines_say(invocation)
+        from crankshaft_core.cli.run_file import run_file
+
         return run_file(_load(options), options)
     task = task_of(invocation)
     return asyncio.run(_run(_load(options), task, options))
@@ -44,7 +45,7 @@ async def _run(config: Config, task: Task, options: Namespace) -> int:
             engine.subscribe(Notices())
             handle = engine.spawn(backend, task)
             with handle.kept():
-                follower = Follower(handle, quiet=options.quiet)
+                follower = Follower(handle, task, quiet=options.quiet)
                 engine.subscribe(follower)
                 return await interrupts.guard(follower.follow(), engine, tasks=lambda: [handle])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from argparse import Namespace
@@ -10,7 +11,6 @@ from argparse import Namespace
 from crankshaft_core.cli import exit_codes
 from crankshaft_core.cli.notices import Notices
 from crankshaft_core.cli.placing import placed
-from crankshaft_core.cli.progress import Bar
 from crankshaft_core.cli.signals import Interrupts
 from crankshaft_core.cli.tally import Tally
 from crankshaft_core.cli.task_options import resources_of
@@ -60,11 +60,15 @@ def _print_scripts(engine: Engine, lines: list[TaskLine]) -> int:
 
 async def _run_all(engine: Engine, lines: list[TaskLine], interrupts: Interrupts) -> int:
     tally, start = Tally(), time.monotonic()
-    with Bar(tally, total=len(lines)) as bar:
-        for subscriber in (Notices(), tally, bar):
-            engine.subscribe(subscriber)
+    engine.subscribe(Notices())
+    engine.subscribe(tally)
+    with contextlib.ExitStack() as screen:
+        if sys.stderr.isatty():
+            from crankshaft_core.cli.progress import Bar
+
+            engine.subscribe(screen.enter_context(Bar(tally, total=len(lines))))
         handles = [engine.spawn(line.backend, line.task) for line in lines]
-        code = await interrupts.guard(_all_done(handles, tally), engine, tasks=lambda: handles, leaving=bar.stop)
+        code = await interrupts.guard(_all_done(handles, tally), engine, tasks=lambda: handles, leaving=screen.close)
     sys.stdout.write("\n".join(tally.summary(time.monotonic() - start)) + "\n")
     return code
 

@@ -16,6 +16,8 @@ from crankshaft_core.errors import BackendError
 __all__ = ["Cancellable", "Interrupts", "Live"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LAST_WORDS = 2.0
+"""Seconds for showing the rest of a cancelled task's output."""
 
 
 class Cancellable(Protocol):
@@ -82,7 +84,9 @@ class Interrupts:
         if not self._first.done():
             return await self._unless_pipe_breaks(running, engine)
         await self._cancel(engine)
-        # What it wrote before it was cancelled is still to be shown; how it ended is known.
+        # What was written before the end is still shown, but a reader that pauses is not waited for.
+        await asyncio.wait({running}, timeout=_LAST_WORDS)
+        running.cancel()
         with contextlib.suppress(asyncio.CancelledError, BackendError, BrokenPipeError):
             await running
         return exit_codes.of_signal(self._first.result())

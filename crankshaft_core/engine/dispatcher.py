@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -72,36 +72,25 @@ class Dispatcher:
         self._publish = publish
         self._watch = Watch(name, backend, publish=publish, found=self._found, started=self._started)
         self._cancellation = Cancellation(backend, self._watch)
-        self._drives: set[asyncio.Task[None]] = set()
+        self._drives: dict[asyncio.Task[None], LiveTask] = {}
         backend.listen(self._watch.wake)
         self._poller = asyncio.get_running_loop().create_task(self._watch.run(), name=f"crankshaft-poll-{name}")
 
     def start(self, live: LiveTask) -> None:
         """Take the task on its way. Its `done` future tells how it came out."""
-        live.on_cancel = self._cancel
-        drive = asyncio.get_running_loop().create_task(self._drive(live))
-        self._drives.add(drive)
-        drive.add_done_callback(self._drives.discard)
+        self._drive_as(live, self._drive(live))
 
     def adopt(self, live: LiveTask) -> None:
         """Take a job that an earlier client left running: it takes its place first, whether or not one is free."""
         self._lane.seize()
         assert live.entry is not None
         live.job = Job(live.entry.attempt, self._journal.run_id, live.entry.job)
-        live.on_cancel = self._cancel
-        drive = asyncio.get_running_loop().create_task(self._drive_adopted(live))
-        self._drives.add(drive)
-        drive.add_done_callback(self._drives.discard)
+        self._drive_as(live, self._drive_adopted(live))
 
     def claim(self, live: LiveTask, task: Task) -> None:
         """An adopted job gets its task: from now on it is on its way like any other."""
         live.task, live.name = task, task.name
         asyncio.get_running_loop().call_soon(functools.partial(self._publish_submitted, live, attached=True))
-
-    async def settled(self) -> None:
-        """Return when no task is on its way."""
-        while self._drives:
-            await asyncio.wait(self._drives)
 
     async def aclose(self) -> None:
         """Stop polling, release what can be released, let go of the backend. Jobs are not touched."""
@@ -112,6 +101,18 @@ class Dispatcher:
         await asyncio.gather(self._poller, *self._drives, return_exceptions=True)
         await self._watch.flush()
         await self.backend.aclose()
+
+    def _drive_as(self, live: LiveTask, way: Coroutine[None, None, None]) -> None:
+        live.on_cancel = self._cancel
+        drive = asyncio.get_running_loop().create_task(way)
+        self._drives[drive] = live
+        drive.add_done_callback(self._driven)
+
+    def _driven(self, drive: asyncio.Task[None]) -> None:
+        """A task that its loop stopped in the middle leaves nobody waiting for it."""
+        live = self._drives.pop(drive)
+        if not live.done.done():
+            live.done.cancel()
 
     async def _drive(self, live: LiveTask) -> None:
         """Everything between `spawn` and `done`, for a task that holds no place yet."""

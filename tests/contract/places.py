@@ -1,0 +1,134 @@
+"""Where the contract suite runs: one function a backend, and what a test needs to know of it.
+
+A new kind of backend is one more function here, and its name in PLACES.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from crankshaft_core.backends.base import Attempt, Backend, Cadence
+from crankshaft_core.backends.memory import MemoryBackend, System
+from crankshaft_core.backends.opening import open_backend
+from crankshaft_core.config import Config
+from crankshaft_core.task import Execution, Input, Output, Task, Verdict
+
+__all__ = ["PLACES", "UNREAL", "Place", "PlaceFixture"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A backend under test."""
+
+    text: str
+    """What stands in Crankshaft.toml; the backend is called `place`."""
+    shared: Path
+    """A directory that tasks and tests see under the same path, where there is one."""
+    image: str | None = None
+    patience: float = 20.0
+    """Seconds within which a trivial task ends."""
+    opener: Callable[..., Backend] = open_backend
+
+    @cached_property
+    def config(self) -> Config:
+        return Config.parse(f"[[backends]]\nname = 'place'\n{self.text}")
+
+    def open(self, run_id: str = "kcontr0") -> Backend:
+        return self.opener(self.config.backends["place"], run_id=run_id)
+
+    def task(
+        self,
+        *commands: str,
+        env: Mapping[str, str] | None = None,
+        inputs: tuple[Input, ...] = (),
+        outputs: tuple[Output, ...] = (),
+        **resources: object,
+    ) -> Task:
+        executions = tuple(Execution(command=command, image=self.image, env=env or {}) for command in commands)
+        return Task.model_validate(
+            {"name": "contract", "executions": executions, "inputs": inputs, "outputs": outputs, "resources": resources}
+        )
+
+
+PlaceFixture = Callable[[Path, pytest.FixtureRequest], Place]
+
+
+class ScriptedMemory(MemoryBackend):
+    """The in-memory fake, ending each task as its commands would: `true`, `exit N`, `sleep N` are understood."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__(system, cadence=Cadence(poll=0.01, sweep=0.02, grace=0.2, kill_after=0.2, cancel_timeout=2))
+        self._scripted = system
+
+    async def submit(self, attempt: Attempt) -> str:
+        again = attempt.id in self._scripted.records
+        job = await super().submit(attempt)
+        if not again and not any(item.shell_text.startswith("sleep") for item in attempt.task.executions):
+            codes = _codes([item.shell_text for item in attempt.task.executions])
+            self._scripted.end(attempt.id, Verdict.FAILED if codes[-1] else Verdict.OK, exit_codes=codes)
+        return job
+
+
+def _codes(commands: list[str]) -> tuple[int, ...]:
+    codes: list[int] = []
+    for command in commands:
+        codes.append(int(command.rsplit("exit ", 1)[1]) if "exit " in command else 0)
+        if codes[-1]:
+            break
+    return tuple(codes)
+
+
+def memory(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Nothing runs: for the rules alone."""
+    del request
+    system = System()
+    text = "kind = 'Generic'\nsubmit = '~{command}'\nmax_tasks = 50"
+    return Place(text, tmp_path, opener=lambda config, run_id: ScriptedMemory(system))
+
+
+def local(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """This machine: the filled submit is the work."""
+    del request
+    text = f"kind = 'Generic'\npreset = 'local'\nwork_dir = '{tmp_path / 'work'}'\n{_QUICK}"
+    return Place(text, tmp_path)
+
+
+def batch(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """A batch system in one file that detaches jobs and lists them: Generic with a job id and a query for all."""
+    del request
+    system = shlex.join([sys.executable, "-I", str(Path(__file__).parents[1] / "services" / "fake_batch.py")])
+    spool = shlex.quote(str(tmp_path / "spool"))
+    text = f"""
+kind = 'Generic'
+work_dir = '{tmp_path / "work"}'
+submit = '{system} {spool} submit ~{{script}}'
+monitor_all = '{system} {spool} list'
+kill = '{system} {spool} kill ~{{job_ids}}'
+job_id_regex = '^job (\\d+)$'
+states = {{ pending = 'PENDING', running = 'RUNNING' }}
+{_QUICK}
+"""
+    return Place(text, tmp_path)
+
+
+_QUICK = """
+poll_interval = 0.05
+sweep_interval = 0.2
+grace = '1s'
+kill_after = '1s'
+cancel_timeout = '20s'
+max_tasks = 50
+keep_dirs = true
+"""
+
+
+PLACES: dict[str, PlaceFixture] = {"memory": memory, "local": local, "batch": batch}
+UNREAL = frozenset({"memory"})
+"""Places that run no commands."""

@@ -14,6 +14,7 @@ from crankshaft_core.config.placeholders import TEMPLATES, memory_mistake, unkno
 from crankshaft_core.config.spelling import kind_hint
 from crankshaft_core.config.tree import Leaf, Problem, Table, find, plain
 from crankshaft_core.config.wording import message
+from crankshaft_core.errors import ConfigError
 
 __all__ = ["check", "warnings"]
 
@@ -23,7 +24,7 @@ def check(name: str, table: Table, report: Report) -> BackendConfig | None:
     kind = _kind(name, table, report)
     if kind is None:
         return None
-    problems = [*_booleans(name, table, kind), *_placeholders(name, table, kind)]
+    problems = [*_booleans(name, table, kind), *_templates(name, table, kind)]
     told = {problem.path for problem in problems}
     try:
         backend = KINDS[kind].model_validate(plain(table))
@@ -75,14 +76,24 @@ def _booleans(name: str, table: Table, kind: str) -> Iterator[Problem]:
             yield Problem(node.origin, _dotted(name, path), f"{str(node.value).lower()} is not a number")
 
 
-def _placeholders(name: str, table: Table, kind: str) -> Iterator[Problem]:
+def _templates(name: str, table: Table, kind: str) -> Iterator[Problem]:
     attributes = table.entries.get("attributes")
     known = set(attributes.entries) if isinstance(attributes, Table) else set[str]()
     for field in TEMPLATES if kind == "Generic" else ():
         node = table.entries.get(field)
         if isinstance(node, Leaf) and isinstance(node.value, str):
-            for said in unknown_placeholders(node.value, known):
+            for said in (*_unreadable(field, node.value), *unknown_placeholders(node.value, known)):
                 yield Problem(node.origin, _dotted(name, (field,)), said)
+
+
+def _unreadable(field: str, template: str) -> Iterator[str]:
+    # the one thing of a backend that is asked here, and late: backends import the configuration
+    from crankshaft_core.backends.generic.template import Template
+
+    try:
+        Template.parse(template, label=field)
+    except ConfigError as error:
+        yield str(error).removeprefix(f"{field}, ")
 
 
 def _problem(name: str, table: Table, kind: str, error: ErrorDetails) -> Problem:

@@ -89,9 +89,7 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "literal_error": _choice,
     "enum": _verdict,
     "union_tag_invalid": _tag,
-    "union_tag_not_found": lambda _shown, context: (
-        f"{context['discriminator']} is missing; known: basic, bearer, header"
-    ),
+    "union_tag_not_found": lambda _shown, _: "type is missing; known: basic, bearer, header",
     "model_type": _not_a("a table; write { … }"),
     "model_attributes_type": _not_a("a table; write { … }"),
     "dict_type": _not_a("a table; write { … }"),

@@ -36,7 +36,7 @@ async def crankshaft(count: int) -> tuple[float, float]:
         journal = Journal.open(Path(directory) / "journal.db")
         cadence = Cadence(poll=0.5, slowest_poll=0.5)
         async with Engine(
-            config, journal=journal, open_backend=lambda _, run_id: MemoryBackend(system, cadence=cadence)
+            config, journal=journal, open_backend=lambda _, **_run: MemoryBackend(system, cadence=cadence)
         ) as engine:
             before, begun = resident(), time.process_time()
             handles = [engine.spawn("m", task, key=f"k{number}") for number in range(count)]

@@ -83,7 +83,7 @@ class Cancellation:
             self._next_ask[live] = time.monotonic() + pause
 
     def _give_up(self, live: LiveTask) -> None:
-        job = live.job.id if live.job and live.job.id else live.attempt_id()
+        job = live.job.id if live.job and live.job.id else live.attempt_id
         self._watch.discard(live)
         if live.ended is not None and not live.ended.done():
             live.ended.set_exception(

@@ -183,7 +183,7 @@ class Dispatcher:
                 return result_of(live, outcome, outputs)
             await self._conclude(live, outcome, {})
             self._publish(
-                TaskRetried(live.id, live.name, live.backend, live.attempt_id(), outcome.verdict, outcome.detail)
+                TaskRetried(live.id, live.name, live.backend, live.attempt_id, outcome.verdict, outcome.detail)
             )
             self._prepare_retry(live, outcome.verdict)
             outcome = None
@@ -214,9 +214,7 @@ class Dispatcher:
     async def _prepare(self, live: LiveTask, *, again: bool) -> Attempt:
         """The attempt with its inputs staged."""
         assert live.task is not None
-        attempt = Attempt(
-            id=live.attempt_id(), run=self._journal.run_id, number=live.number, task=live.task, again=again
-        )
+        attempt = Attempt(id=live.attempt_id, run=self._journal.run_id, number=live.number, task=live.task, again=again)
         if live.task.inputs:
             scratch = self._scratch / attempt.id
             staged = await asyncio.get_running_loop().run_in_executor(
@@ -328,7 +326,7 @@ class Dispatcher:
         if outcome.verdict is not Verdict.OK or live.task is None or not live.task.outputs or live.job is None:
             return {}
         self._note(live, Stage.ENDED, to_journal(outcome, {}))
-        scratch = self._scratch / live.attempt_id()
+        scratch = self._scratch / live.attempt_id
         try:
             collected = await self.backend.collect(live.job, live.task.outputs, scratch)
             return await asyncio.get_running_loop().run_in_executor(
@@ -352,7 +350,7 @@ class Dispatcher:
     def _note(self, live: LiveTask, stage: Stage, outcome: str | None = None) -> None:
         self._journal.put(
             Entry(
-                attempt=live.attempt_id(),
+                attempt=live.attempt_id,
                 task=live.serial,
                 number=live.number,
                 key=live.key,
@@ -384,8 +382,8 @@ class Dispatcher:
         self._cancellation.add(live)
 
     def _publish_submitted(self, live: LiveTask, *, attached: bool) -> None:
-        job = (live.job.id if live.job else None) or live.attempt_id()
-        self._publish(TaskSubmitted(live.id, live.name, live.backend, live.attempt_id(), job, attached))
+        job = (live.job.id if live.job else None) or live.attempt_id
+        self._publish(TaskSubmitted(live.id, live.name, live.backend, live.attempt_id, job, attached))
 
     def _finish(self, live: LiveTask, result: TaskResult) -> None:
         _resolve(live, result)

@@ -110,7 +110,7 @@ class Engine:
         dispatcher = self._dispatcher(config)
         live = self._live(config, _overlaid(task, config), None, None)
         assert live.task is not None
-        return dispatcher.backend.script(Attempt(id=live.attempt_id(), run=self.run_id, number=1, task=live.task))
+        return dispatcher.backend.script(Attempt(id=live.attempt_id, run=self.run_id, number=1, task=live.task))
 
     def reach(self, backend: str | None) -> Reach:
         """What of this machine's files the backend sees, and what it can be brought."""
@@ -194,7 +194,7 @@ class Engine:
             task=task,
         )
         if entry is not None:
-            live.number, live.entry = entry.number, entry
+            live.resume(entry)
             if entry.stage is Stage.FINISHED and not _ended_well(entry):
                 live.new_attempt(entry.number + 1)
         return live

@@ -22,6 +22,7 @@ class LiveTask:
     __slots__ = (
         "asked_to_end",
         "attempt",
+        "attempt_id",
         "backend",
         "cancelled",
         "done",
@@ -54,6 +55,8 @@ class LiveTask:
         self.key = key
         self.task = task
         self.number = 1
+        self.attempt_id = f"{self.id}-1"
+        """The id of the current attempt: at most 15 characters up to 1.6 million tasks of 35 attempts."""
         self.entry: Entry | None = None
         """How the journal has it, when it was there before this process."""
         self.attempt: Attempt | None = None
@@ -76,10 +79,6 @@ class LiveTask:
         self.timer: asyncio.TimerHandle | None = None
         self.kept: list[Callable[[], None]] | None = None
         """Releases that wait until nobody reads what the jobs wrote; None while nobody does."""
-
-    def attempt_id(self) -> str:
-        """The id of the current attempt: at most 15 characters up to 1.6 million tasks of 35 attempts."""
-        return f"{self.id}-{base36(self.number)}"
 
     def cancel(self) -> None:
         """Ask for it to be ended. A second call changes nothing."""
@@ -113,14 +112,23 @@ class LiveTask:
         if self.cancelled:
             raise Withdrawn
 
+    def resume(self, entry: Entry) -> None:
+        """Go on with the attempt that the journal holds."""
+        self._count(entry.number)
+        self.entry = entry
+
     def new_attempt(self, number: int) -> None:
         """Forget what belongs to the attempt before."""
-        self.number = number
+        self._count(number)
         self.entry = None
         self.attempt = None
         self.job = None
         self.stopped_for = None
         self.started = False
+
+    def _count(self, number: int) -> None:
+        self.number = number
+        self.attempt_id = f"{self.id}-{base36(number)}"
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

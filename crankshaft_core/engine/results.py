@@ -35,7 +35,9 @@ _ERRORS: Mapping[Verdict, type[BackendError]] = {
     Verdict.LOST: LostTaskError,
 }
 
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 _TAIL_BYTES = 4096
+_KEPT = tuple(field.name for field in dataclasses.fields(Outcome) if not field.name.endswith("_tail"))
 
 
 def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> TaskResult:
@@ -43,7 +45,7 @@ def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> T
     return TaskResult(
         name=live.name,
         backend=live.backend,
-        attempt=live.attempt_id(),
+        attempt=live.attempt_id,
         verdict=outcome.verdict,
         exit_codes=outcome.exit_codes,
         job_id=live.job.id if live.job else None,
@@ -80,10 +82,10 @@ def _asked(live: LiveTask, verdict: Verdict) -> str:
 
 def to_journal(outcome: Outcome, outputs: Mapping[str, str]) -> str:
     """JSON without the tails, which are the task's own content."""
-    known = {name: value for name, value in _fields(outcome) if value not in (None, "", ())}
+    known = {name: value for name in _KEPT if (value := getattr(outcome, name)) not in (None, "", ())}
     if outputs:
         known["outputs"] = dict(outputs)
-    return json.dumps(known, separators=(",", ":"))
+    return _dumps(known)
 
 
 def from_journal(text: str) -> tuple[Outcome, Mapping[str, str]]:
@@ -94,11 +96,6 @@ def from_journal(text: str) -> tuple[Outcome, Mapping[str, str]]:
         **{**known, "verdict": Verdict(known["verdict"]), "exit_codes": tuple(known.get("exit_codes", ()))}
     )
     return dataclasses.replace(outcome, stdout_tail=_tail(outcome.stdout), stderr_tail=_tail(outcome.stderr)), outputs
-
-
-def _fields(outcome: Outcome) -> list[tuple[str, object]]:
-    names = (field.name for field in dataclasses.fields(outcome))
-    return [(name, getattr(outcome, name)) for name in names if name not in ("stdout_tail", "stderr_tail")]
 
 
 def _tail(path: str | None) -> str:

@@ -60,7 +60,7 @@ class Watch:
         if not self._lives:
             self._since = time.monotonic()
             self._next_sweep = max(self._next_sweep, self._since + self._cadence.sweep)
-        self._lives[live.attempt_id()] = live
+        self._lives[live.attempt_id] = live
         live.missing_since, live.looks = None, 0
         if not self._failures:
             self._delay = self._cadence.poll
@@ -68,7 +68,7 @@ class Watch:
 
     def discard(self, live: LiveTask) -> None:
         """Watch it no longer."""
-        self._lives.pop(live.attempt_id(), None)
+        self._lives.pop(live.attempt_id, None)
 
     def release(self, job: Job, verdict: Verdict) -> None:
         """Tell the backend, with the next poll, that it need not keep anything of the job."""
@@ -161,14 +161,14 @@ class Watch:
             due.append(live)
 
     async def _diagnose(self, due: list[LiveTask]) -> None:
-        jobs = {live.attempt_id(): live.job for live in due if live.job is not None}
+        jobs = {live.attempt_id: live.job for live in due if live.job is not None}
         try:
             outcomes = await self._backend.diagnose(jobs.values())
         except BackendError as error:
             self._unreachable(error)
             return
         for live in due:
-            outcome = outcomes.get(live.attempt_id())
+            outcome = outcomes.get(live.attempt_id)
             live.looks += 1
             if outcome is not None:
                 self._end(live, outcome)
@@ -188,7 +188,7 @@ class Watch:
     def _note_start(self, live: LiveTask) -> None:
         live.started = True
         job = live.job.id if live.job else None
-        self._publish(TaskStarted(live.id, live.name, live.backend, live.attempt_id(), job))
+        self._publish(TaskStarted(live.id, live.name, live.backend, live.attempt_id, job))
         self._started(live)
 
     def _anything_missing(self) -> bool:

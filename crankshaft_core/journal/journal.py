@@ -13,9 +13,9 @@ import string
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
 
@@ -29,15 +29,14 @@ _VERSION = 1
 _SCHEMA = """
 create table meta (name text primary key, value text not null);
 create table attempts (
-  attempt text primary key, task integer not null, number integer not null, key text, backend text not null,
-  name text not null, job text, stage text not null, outcome text, written real not null
+  id integer primary key, attempt text not null, task integer not null, number integer not null, key text,
+  backend text not null, name text not null, job text, stage text not null, outcome text, written real not null
 );
-create index attempts_key on attempts (key);
 """
 _PUT = """
-insert into attempts (attempt, task, number, key, backend, name, job, stage, outcome, written)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-on conflict (attempt) do update set job = excluded.job, stage = excluded.stage, outcome = excluded.outcome,
+insert into attempts (id, attempt, task, number, key, backend, name, job, stage, outcome, written)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (id) do update set job = excluded.job, stage = excluded.stage, outcome = excluded.outcome,
   written = excluded.written
 """
 _COLUMNS = "attempt, task, number, key, backend, name, job, stage, outcome, written"
@@ -56,8 +55,7 @@ class Stage(StrEnum):
     """Nothing is left to do for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One attempt, as it stands in the journal. `outcome` is JSON, with the exit codes and the system's words."""
 
     attempt: str
@@ -70,6 +68,7 @@ class Entry:
     stage: Stage
     outcome: str | None = None
     written: float = 0.0
+    """When, in seconds since the epoch."""
 
 
 class Journal:
@@ -185,12 +184,15 @@ class Journal:
 
     def _insert(self, batch: list[Entry]) -> None:
         now = time.time()
-        rows = [
-            (e.attempt, e.task, e.number, e.key, e.backend, e.name, e.job, e.stage, e.outcome, e.written or now)
-            for e in batch
-        ]
+        latest = {(entry.task, entry.number): entry for entry in batch}
+        rows = [(_id(entry), *entry[:7], entry.stage.value, entry.outcome, now) for entry in latest.values()]
         with self._database:
             self._database.executemany(_PUT, rows)
+
+
+def _id(entry: Entry) -> int:
+    """A number that grows with the task, so that rows are appended: engines give no task 4096 attempts."""
+    return entry.task << 12 | entry.number
 
 
 def _settle(waiting: asyncio.Future[None] | None, error: JournalError | None) -> None:

@@ -30,8 +30,9 @@ class Command:
 
     def run(self, *argv, stdin=b"", timeout=60):
         """Run it to its end; output as bytes."""
+        surroundings = {"cwd": self.cwd, "env": self.environ()}
         return subprocess.run(
-            [CRANKSHAFT, *argv], input=stdin, capture_output=True, cwd=self.cwd, env=self.environ(), timeout=timeout
+            [CRANKSHAFT, *argv], input=stdin, capture_output=True, timeout=timeout, check=False, **surroundings
         )
 
     def start(self, *argv, **options):

@@ -139,8 +139,10 @@ def test_a_time_limit_ends_the_command_and_is_said(crankshaft, marker):
 
 
 def test_a_backend_that_refuses_is_a_clear_line_and_125(crankshaft):
-    crankshaft.config('[[backends]]\nname = "b"\nkind = "Generic"\nsubmit = "false ~{command}"\n'
-                      'monitor = "true ~{job_id}"\nkill = "true ~{job_id}"\njob_id_regex = "job (x)"\n')
+    crankshaft.config(
+        '[[backends]]\nname = "b"\nkind = "Generic"\nsubmit = "false ~{command}"\n'
+        'monitor = "true ~{job_id}"\nkill = "true ~{job_id}"\njob_id_regex = "job (x)"\n'
+    )
     done = crankshaft.run("run", "--", "true")
     assert done.returncode == 125
     assert b"Traceback" not in done.stderr
@@ -185,5 +187,5 @@ def test_a_full_disk_is_said(crankshaft):
 
 def test_a_reader_that_pauses_delays_nothing_but_itself(crankshaft, until):
     process = crankshaft.start("run", "-c", "head -c 1000000 /dev/zero; touch done")
-    assert until(lambda: (crankshaft.cwd / "done").exists())
+    assert until((crankshaft.cwd / "done").exists)
     assert len(process.communicate(timeout=30)[0]) == 1_000_000

@@ -82,7 +82,7 @@ def test_an_ignored_signal_stays_ignored(crankshaft, marker, number):
 
 def test_a_signal_is_heard_though_nobody_reads_our_output(crankshaft, marker, until):
     process = started(crankshaft, marker, "echo ready; head -c 1000000 /dev/zero; touch full; sleep 300")
-    assert until(lambda: (crankshaft.cwd / "full").exists())
+    assert until((crankshaft.cwd / "full").exists)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130
     assert not marker.pids()
@@ -117,7 +117,7 @@ def test_leaving_many_names_only_what_may_run(crankshaft, marker, until):
     command = "trap '' TERM; touch started; while :; do sleep 0.2; done"
     lines = [f'{{"name": "t{n}", "command": "{command}", "env": {{"M": "{marker.word}"}}}}' for n in range(3)]
     process = crankshaft.start("run", "--file", crankshaft.tasks(*lines))
-    assert until(lambda: (crankshaft.cwd / "started").exists())
+    assert until((crankshaft.cwd / "started").exists)
     process.send_signal(signal.SIGINT)
     assert b"cancelling 3 tasks" in process.stderr.readline()
     process.send_signal(signal.SIGINT)

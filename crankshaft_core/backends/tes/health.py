@@ -42,9 +42,9 @@ async def _filters(server: Server, *, any_task: bool) -> list[str]:
         return [f"whether it ignores filters could not be found out: {error}"]
     if found is Filter.NONE:
         return ["it ignores filters: states are asked task by task"]
-    if found is Filter.NAME:
+    if found is Filter.NAME and not server.service.is_1_0:
         return ["it ignores filters by tag, or answers them at length: tasks are listed by name"]
-    return ["tasks are listed by tag"]
+    return [f"tasks are listed by {found.value}"]
 
 
 def _offers(server: Server) -> list[str]:

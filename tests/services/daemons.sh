@@ -96,6 +96,12 @@ status() {
   return $all
 }
 
+# what container engines leave mounted
+unmount() {
+  [ "$me" != root ] ||
+    awk -v home="$home/" 'index($2, home) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount --lazy
+}
+
 # root only: the plain user whose jobs and logins the tests look at
 make_job_user() {
   user=$me
@@ -107,7 +113,7 @@ make_job_user() {
 # common_commands COMMAND [ARGUMENT]: what is the same for all; `daemons` names the processes in the order they stop
 common_commands() {
   case "$1" in
-    down) stop $daemons && rm -rf "$home" ;;
+    down) stop $daemons && unmount && rm -rf "$home" ;;
     status) status $daemons ;;
     pid) running "$2" && echo "$pid" ;;
     stop) stop "$2" ;;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,9 +139,11 @@ class Services:
         return ContainerEngine(env["DOCKER_HOST"], daemons)
 
     def close(self) -> None:
-        """Stop what was started here, the last first."""
-        while self._ours:
-            _run(self._ours.pop(), "down")
+        """Stop what was started here, the last first; one that does not stop is no reason to leave the others."""
+        with ExitStack() as stops:
+            for script in self._ours:
+                stops.callback(_run, script, "down")
+            self._ours.clear()
 
     def _up(self, name: str) -> tuple[Daemons, dict[str, str]]:
         script = self.directory / name

@@ -109,11 +109,11 @@ def _run(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         add("-c", "--shell", metavar="TEXT", help="run TEXT in the backend's shell, instead of COMMAND"),
         add("-f", "--file", metavar="TASKS.jsonl", help="run the tasks of this file, one a line; - is standard input"),
         *_what_it_needs(parser),
-        add(
-            "--env", metavar="K=V | K", action="append", default=[], help="set a variable; K alone passes its value on"
-        ),
+        _many(parser, "--env", "K=V | K", "set a variable; K alone passes its value on"),
         add("--cwd", metavar="DIR", help="working directory; on this machine the current one if not given"),
-        add("--attribute", metavar="K=V", action="append", default=[], help="such as queue=short or account=lab"),
+        _many(parser, "--input", "PATH[=URL]", "bring this file or directory, from here or a URL"),
+        _many(parser, "--output", "PATH[=URL]", "fetch this file, directory/ or 'wildcard*' after success"),
+        _many(parser, "--attribute", "K=V", "such as queue=short or account=lab"),
         add("--name", help="what it is called in messages and job lists"),
         add("-n", "--dry-run", action="store_true", help="print what would be submitted, and submit nothing"),
         add("-q", "--quiet", action="store_true", help="on failure say nothing beside the task's own output"),
@@ -130,6 +130,11 @@ def _what_it_needs(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         add("--gpu", metavar="N", help="number of GPUs"),
         add("--time", metavar="DURATION", help="longest it may run: 90m, 2h, 1-12:00:00"),
     ]
+
+
+def _many(parser: argparse.ArgumentParser, option: str, metavar: str, what: str) -> argparse.Action:
+    """An option that may be given again and again."""
+    return parser.add_argument(option, metavar=metavar, action="append", default=[], help=what)
 
 
 def _check(parser: argparse.ArgumentParser) -> list[argparse.Action]:

@@ -66,6 +66,8 @@ def _refuse_what_lines_say(invocation: Invocation) -> None:
         "--env": options.env,
         "--cwd": options.cwd,
         "--attribute": options.attribute,
+        "--input": options.input,
+        "--output": options.output,
         "--name": options.name,
     }
     wrong = [name for name, value in given.items() if value]

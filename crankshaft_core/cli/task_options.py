@@ -11,6 +11,7 @@ from pathlib import PurePath
 from pydantic import ValidationError
 
 from crankshaft_core.cli.arguments import Invocation
+from crankshaft_core.cli.file_options import input_problem, read_input, read_output
 from crankshaft_core.cli.task_fields import problems, task_from_fields
 from crankshaft_core.errors import ConfigError
 from crankshaft_core.task import Resources, Task
@@ -30,6 +31,8 @@ def task_of(invocation: Invocation) -> Task:
         *_command_problems(invocation),
         *_ram_problems(options),
         *(f"--attribute {text}: write it as K=V" for text in options.attribute if not _is_pair(text)),
+        *filter(None, map(input_problem, options.input)),
+        *(f"--output {text}: write it as PATH or PATH=URL" for text in options.output if text[:1] in ("", "=")),
         *(f"--env {text}: {_unset(text)}" for text in options.env if not (_is_pair(text) or text in os.environ)),
     ]
     if wrong:
@@ -40,6 +43,8 @@ def task_of(invocation: Invocation) -> Task:
         **_command(invocation),
         "env": dict(_pair(text) if _is_pair(text) else (text, os.environ[text]) for text in options.env),
         "attributes": dict(_pair(text) for text in options.attribute),
+        "inputs": [read_input(text) for text in options.input],
+        "outputs": [read_output(text) for text in options.output],
     }
     return task_from_fields(fields, label=_option)
 

@@ -189,3 +189,18 @@ def test_a_reader_that_pauses_delays_nothing_but_itself(crankshaft, until):
     process = crankshaft.start("run", "-c", "head -c 1000000 /dev/zero; touch done")
     assert until((crankshaft.cwd / "done").exists)
     assert len(process.communicate(timeout=30)[0]) == 1_000_000
+
+
+def test_inputs_are_brought_and_outputs_are_fetched(crankshaft):
+    (crankshaft.cwd / "elsewhere").mkdir()
+    (crankshaft.cwd / "in.txt").write_text("hello")
+    argv = ("--cwd", "elsewhere", "--input", "in.txt", "--output", "sub/out.txt")
+    done = crankshaft.run("run", *argv, "-c", "mkdir sub; tr a-z A-Z < in.txt > sub/out.txt")
+    assert done.returncode == 0
+    assert (crankshaft.cwd / "sub" / "out.txt").read_text() == "HELLO"
+
+
+def test_an_output_that_is_not_left_is_a_failure(crankshaft):
+    done = crankshaft.run("run", "--output", "out.txt", "--", "true")
+    assert done.returncode == 125
+    assert b"out.txt" in done.stderr

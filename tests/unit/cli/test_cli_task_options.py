@@ -3,7 +3,7 @@ import pytest
 from crankshaft_core.cli.arguments import parse
 from crankshaft_core.cli.task_options import resources_of, task_of
 from crankshaft_core.errors import ConfigError
-from crankshaft_core.task import Execution, Resources
+from crankshaft_core.task import Execution, Input, Output, Resources
 
 
 def task(*argv):
@@ -92,3 +92,48 @@ def test_no_value_of_a_variable_is_ever_in_a_message():
     with pytest.raises(ConfigError) as wrong:
         task("--env", "TOKEN=hunter2", "--cpu", "x", "--env", "A\0B=hunter2", "true")
     assert "hunter2" not in str(wrong.value)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reads.fq").touch()
+    (tmp_path / "ref").mkdir()
+    return tmp_path
+
+
+def test_an_input_is_a_file_here_or_a_url(here):
+    given = ["--input", "reads.fq", "--input", "a.fq=reads.fq", "--input", "b.fq=s3://b/k=v", "--input", "ref"]
+    assert task(*given, "true").inputs == (
+        Input(path="reads.fq", url=str(here / "reads.fq")),
+        Input(path="a.fq", url=str(here / "reads.fq")),
+        Input(path="b.fq", url="s3://b/k=v"),
+        Input(path="ref", url=str(here / "ref"), type="DIRECTORY"),
+    )
+
+
+def test_an_output_comes_to_the_same_path_here_or_to_a_url(here):
+    given = ["--output", "o/x.vcf", "--output", "y=s3://b/y", "--output", "dir/", "--output", "o/*.txt"]
+    assert task(*given, "true").outputs == (
+        Output(path="o/x.vcf", url=str(here / "o/x.vcf")),
+        Output(path="y", url="s3://b/y"),
+        Output(path="dir/", url=str(here / "dir"), type="DIRECTORY"),
+        Output(path="o/*.txt", url=str(here / "o")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "words"),
+    [
+        ("--input", "", "--input : write it as PATH or PATH=URL"),
+        ("--input", "=x", "write it as PATH or PATH=URL"),
+        ("--input", "x=", "write it as PATH or PATH=URL"),
+        ("--input", "gone.fq", "there is no file gone.fq here"),
+        ("--input", "a=gone.fq", "there is no file gone.fq here"),
+        ("--output", "=x", "--output =x: write it as PATH or PATH=URL"),
+        ("--output", "", "write it as PATH or PATH=URL"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_told(here, option, text, words):
+    with pytest.raises(ConfigError, match=words):
+        task(option, text, "true")

@@ -47,6 +47,11 @@ class DockerConfig(CommonConfig):
     """`"Docker"`."""
     host: str | None = None
     """Address of the engine (`unix://…`, `tcp://…`, `ssh://…`); else DOCKER_HOST or the usual socket."""
+    image: str | None = None
+    """The image of tasks that name none."""
+    files: Literal["auto", "mount", "copy"] = "auto"
+    """How files reach containers: `"mount"` from this machine, `"copy"` through the engine; `"auto"`: mounted where
+    the engine is on a socket of this machine."""
     cleanup: bool = True
     """Remove containers and services when their outcome is known."""
     pull: Literal["missing", "always", "never"] = "missing"
@@ -65,5 +70,3 @@ class DockerConfig(CommonConfig):
     """Run tasks as Swarm services: `"auto"` where the engine is a manager, `true` always, `false` never."""
     constraints: Texts = ()
     """Placement constraints of services (`node.labels.disk == ssd`)."""
-    max_attempts: Annotated[int, Field(ge=1)] = 4
-    """How often a call that is known not to have taken effect is tried."""

@@ -1,0 +1,308 @@
+"""The Docker SDK, and nothing of it beyond this file: short calls in threads of its own, plain values, our errors.
+
+Requests and answers are those of the Engine API (https://docs.docker.com/engine/api/v1.41/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, Protocol, TypeVar
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+from docker.utils import kwargs_from_env
+
+from crankshaft_core.backends.docker.answers import Json, parts
+from crankshaft_core.backends.docker.frames import frames
+from crankshaft_core.backends.docker.refusals import Refusal, plain_words
+from crankshaft_core.errors import AnswerLostError, AuthenticationError, BackendError, TransportError
+
+__all__ = ["DockerClient", "EventStream", "address"]
+
+T = TypeVar("T")
+
+_TIMEOUT = 120.0
+"""Seconds. Longer than a loaded engine takes to start a container: a start whose answer is lost is in doubt."""
+_SHORT_CALLS = 8
+_BULK_CALLS = 4
+"""Calls at once: for control, and for what moves bytes (logs, archives, pulls), so that none waits for a large file."""
+_TRY_LATER = frozenset({429, 502, 503, 504})
+_NOT_SENT = (FileNotFoundError, ConnectionRefusedError, PermissionError, requests.exceptions.ConnectTimeout)
+
+
+class EventStream(Protocol):
+    """Events as they happen; `close`, from any thread, ends the iteration."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def close(self) -> None:
+        """End the iteration."""
+        ...
+
+
+def address(host: str | None) -> str:
+    """Where the engine is: `host`, else DOCKER_HOST, else the current `docker context`, else the usual socket."""
+    given = host or kwargs_from_env().get("base_url")
+    if given:
+        return given
+    context: Any = docker.ContextAPI.get_current_context()
+    return str(getattr(context, "Host", None) or "unix:///var/run/docker.sock")
+
+
+class DockerClient:
+    """One engine. Connects at the first call.
+
+    Reading raises TransportError when no answer could be had. Changing raises that when the call is known not to have
+    been taken, AnswerLostError when there is no telling, and Refusal with the engine's words when it said no.
+    """
+
+    def __init__(self, host: str | None) -> None:
+        self.address = address(host)
+        self._api: Any = None
+        self._lock = threading.Lock()
+        self._short = ThreadPoolExecutor(_SHORT_CALLS, thread_name_prefix="crankshaft-docker")
+        self._bulk = ThreadPoolExecutor(_BULK_CALLS, thread_name_prefix="crankshaft-docker-bulk")
+
+    async def info(self) -> tuple[Json, Json]:
+        """What the engine tells of itself: `/info` and `/version`."""
+        return await self._read(lambda api: (api.info(), api.version()))
+
+    async def containers(self, labels: Sequence[str]) -> Sequence[Json]:
+        """All containers, in any state, that carry every one of `labels` ("key" or "key=value")."""
+        return await self._read(lambda api: api.containers(all=True, filters={"label": list(labels)}))
+
+    async def create(self, name: str, config: Json, platform: str | None) -> Json:
+        """Create a container; Refusal 409 when the name is taken, 404 when the image is not there."""
+        return await self._change(lambda api: api.create_container_from_config(dict(config), name, platform))
+
+    async def start(self, name: str) -> None:
+        """Start it. One that runs already is left alone, but one that has ended would run again."""
+        await self._change(lambda api: api.start(name))
+
+    async def inspect(self, name: str) -> Json | None:
+        """All that is known of a container; None when there is none of that name."""
+        return await self._find(lambda api: api.inspect_container(name))
+
+    async def kill(self, name: str, signal: str) -> None:
+        """Send a signal to the container's first process. One that has ended or is gone is left alone."""
+        await self._end(lambda api: api.kill(name, signal), fine={404, 409})
+
+    async def unpause(self, name: str) -> None:
+        """Let a paused container go on."""
+        await self._end(lambda api: api.unpause(name), fine={404, 409, 500})
+
+    async def remove(self, name: str) -> None:
+        """Remove a container in any state, with its anonymous volumes; one that is gone is fine."""
+        await self._end(lambda api: api.remove_container(name, v=True, force=True), fine={404, 409})
+
+    async def logs(self, path: str, params: Json, sink: Callable[[int, bytes], None]) -> None:
+        """What `path` ("/containers/x/logs") has written: `sink(1 or 2, bytes)` for each piece, in a thread."""
+
+        def fetch(api: Any) -> None:
+            url = f"{api.base_url}/v{api.api_version}{path}"
+            with closing(api.get(url, params=dict(params), stream=True, timeout=_TIMEOUT)) as answer:
+                if answer.status_code != 404:
+                    _check(answer)
+                    for stream, piece in frames(answer.iter_content(65536)):
+                        sink(stream, piece)
+
+        await self._read(fetch, bulk=True)
+
+    async def put(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Unpack a tar archive at the root of a container, whether it runs or not."""
+        await self._change(lambda api: api.put_archive(name, "/", chunks), bulk=True)
+
+    async def get(self, name: str, path: str, take: Callable[[Json, Iterable[bytes]], T]) -> T | None:
+        """`take(stat, tar archive)` of a path in a container, in a thread; None when there is no such path."""
+
+        def fetch(api: Any) -> T:
+            chunks, stat = api.get_archive(name, path)
+            with closing(chunks):
+                return take(stat, chunks)
+
+        return await self._find(fetch, bulk=True)
+
+    async def image(self, reference: str) -> Json | None:
+        """An image that is there; None when it is not."""
+        return await self._find(lambda api: api.inspect_image(reference))
+
+    async def pull(self, reference: str, platform: str | None, progress: Callable[[Json], None]) -> None:
+        """Pull an image; `progress` is called in a thread with each line the engine tells."""
+
+        def run(api: Any) -> None:
+            lines: Any = api.pull(reference, stream=True, decode=True, platform=platform)
+            for line in lines:
+                if "error" in line:
+                    raise Refusal(str(line["error"]), status=404)
+                progress(line)
+
+        await self._change(run, bulk=True)
+
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a volume; one of that name that is there already is fine."""
+        await self._change(lambda api: api.create_volume(name, labels=dict(labels)))
+
+    async def volumes(self, label: str) -> Sequence[Json]:
+        """The volumes that carry `label`."""
+        answer = await self._read(lambda api: api.volumes(filters={"label": label}))
+        return parts(answer, "Volumes")
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume; one that is gone is fine."""
+        await self._end(lambda api: api.remove_volume(name, force=True), fine={404})
+
+    async def network(self, name: str) -> Json | None:
+        """A network; None when there is none of that name."""
+        return await self._find(lambda api: api.inspect_network(name))
+
+    async def services(self, label: str) -> Sequence[Json]:
+        """The services that carry `label`."""
+        return await self._read(lambda api: api.services(filters={"label": label}))
+
+    async def create_service(self, spec: Json) -> None:
+        """Create a service; Refusal 409 when the name is taken."""
+        template, name, labels, mode = (spec[key] for key in ("TaskTemplate", "Name", "Labels", "Mode"))
+        await self._change(lambda api: api.create_service(template, name=name, labels=labels, mode=mode))
+
+    async def scale(self, service: Json, replicas: int) -> None:
+        """Change how many copies of a service run, unless somebody changed it since `service` was read."""
+        mode: Any = {"Replicated": {"Replicas": replicas}}
+        version = service["Version"]["Index"]
+        await self._change(lambda api: api.update_service(service["ID"], version, mode=mode, fetch_current_spec=True))
+
+    async def remove_service(self, name: str) -> None:
+        """Remove a service and end its tasks; one that is gone is fine."""
+        await self._end(lambda api: api.remove_service(name), fine={404})
+
+    async def tasks(self, label: str) -> Sequence[Json]:
+        """The Swarm tasks whose service carries `label`."""
+        return await self._read(lambda api: api.tasks(filters={"label": label}))
+
+    async def nodes(self) -> Sequence[Json]:
+        """The nodes of the Swarm."""
+        return await self._read(lambda api: api.nodes())
+
+    async def past_events(self, filters: Mapping[str, Sequence[str]], since: int, until: float) -> Sequence[Json]:
+        """What the engine remembers to have happened between two times, in seconds since the epoch."""
+
+        def fetch(api: Any) -> list[Json]:
+            with closing(api.events(since=since, until=until, filters=dict(filters), decode=True)) as stream:
+                return list(stream)
+
+        return await self._read(fetch)
+
+    def follow_events(self, filters: Mapping[str, Sequence[str]]) -> EventStream:
+        """What happens from now on. Blocks; raises TransportError."""
+        try:
+            stream: EventStream = self._connected().events(filters=dict(filters), decode=True)
+        except Exception as error:
+            raise self._translated(error, changing=False) from error
+        return stream
+
+    async def work(self, fn: Callable[[], T]) -> T:
+        """Run something that blocks on this machine's files in the threads for bulk."""
+        return await asyncio.get_running_loop().run_in_executor(self._bulk, fn)
+
+    async def aclose(self) -> None:
+        """Finish the calls under way and close every connection."""
+        loop = asyncio.get_running_loop()
+        for pool in (self._short, self._bulk):
+            await loop.run_in_executor(None, pool.shutdown)
+        if self._api is not None:
+            self._api.close()
+
+    async def _find(self, fn: Callable[[Any], T], *, bulk: bool = False) -> T | None:
+        try:
+            return await self._call(fn, changing=True, bulk=bulk)
+        except Refusal as refusal:
+            if refusal.status == 404:
+                return None
+            raise TransportError(str(refusal)) from refusal
+        except AnswerLostError as error:
+            raise TransportError(str(error)) from error
+
+    async def _read(self, fn: Callable[[Any], T], *, bulk: bool = False) -> T:
+        return await self._call(fn, changing=False, bulk=bulk)
+
+    async def _change(self, fn: Callable[[Any], T], *, bulk: bool = False) -> T:
+        return await self._call(fn, changing=True, bulk=bulk)
+
+    async def _end(self, fn: Callable[[Any], object], *, fine: Iterable[int]) -> None:
+        """A change that is no mistake where there is nothing left to change."""
+        try:
+            await self._change(fn)
+        except Refusal as refusal:
+            if refusal.status not in fine:
+                raise
+
+    async def _call(self, fn: Callable[[Any], T], *, changing: bool, bulk: bool) -> T:
+        def run() -> T:
+            try:
+                return fn(self._connected())
+            except BackendError:
+                raise
+            except (DockerException, requests.RequestException, OSError) as error:
+                raise self._translated(error, changing=changing) from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._bulk if bulk else self._short, run)
+
+    def _connected(self) -> Any:  # the SDK has types for some of its methods only
+        with self._lock:
+            if self._api is None:
+                tls = kwargs_from_env().get("tls", False) if self.address.startswith(("tcp:", "https:")) else False
+                self._api = docker.APIClient(
+                    self.address,
+                    version="auto",
+                    timeout=int(_TIMEOUT),
+                    tls=tls,
+                    use_ssh_client=True,
+                    max_pool_size=_SHORT_CALLS + _BULK_CALLS + 1,
+                )
+            return self._api
+
+    def _translated(self, error: Exception, *, changing: bool) -> BackendError:
+        """The error of ours that says the same. `changing`: whether the call may have had an effect."""
+        if isinstance(error, APIError):
+            return self._from_answer(error, changing=changing)
+        causes = _causes(error)
+        if any(isinstance(cause, PermissionError) for cause in causes):
+            return AuthenticationError(
+                f"no permission to use the Docker engine at {self.address}; "
+                "is the user in the group that owns the socket (usually 'docker')?"
+            )
+        words = str(next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror), error))
+        if self._api is None or any(isinstance(cause, _NOT_SENT) for cause in causes):
+            return TransportError(f"no Docker engine answers at {self.address}: {words}. Is it running?")
+        kind = AnswerLostError if changing else TransportError
+        return kind(f"the connection to the Docker engine at {self.address} broke: {words}")
+
+    def _from_answer(self, error: APIError, *, changing: bool) -> BackendError:
+        status = error.status_code or 500
+        words = plain_words(str(error.explanation or error))
+        if status in _TRY_LATER or not changing:
+            return TransportError(f"the Docker engine at {self.address} answers {status}: {words}")
+        return Refusal(words, status=status)
+
+
+def _check(answer: requests.Response) -> None:
+    try:
+        answer.raise_for_status()
+    except requests.HTTPError as error:
+        raise APIError(str(error), response=answer, explanation=answer.text.strip()) from error
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and everything it was made from: urllib3 and requests keep it in `args`, Python in `__cause__`."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, BaseException) and item not in found:
+            found.append(item)
+            waiting += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+    return found

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from crankshaft_core.cli import arguments, exit_codes
-from crankshaft_core.cli.terminal import say
+from crankshaft_core.cli.terminal import say, say_what_is_logged
 from crankshaft_core.errors import CrankshaftError
 
 __all__ = ["main"]
@@ -44,6 +44,7 @@ def _code_of(argv: Sequence[str]) -> int:
         return cast("int", left.code or 0)
     failed = exit_codes.RUN_FAILED if invocation.name == "run" else exit_codes.USAGE
     try:
+        say_what_is_logged()
         command = cast("_Command", importlib.import_module(f"{__name__}.{invocation.name}"))
         return command.main(invocation)
     except CrankshaftError as error:

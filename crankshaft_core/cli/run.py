@@ -14,6 +14,7 @@ from crankshaft_core.cli.placing import placed
 from crankshaft_core.cli.signals import Interrupts
 from crankshaft_core.cli.task_options import task_of
 from crankshaft_core.cli.terminal import say
+from crankshaft_core.cli.waiting import Patience
 from crankshaft_core.config import Config
 from crankshaft_core.engine import Engine
 from crankshaft_core.errors import ConfigError
@@ -42,11 +43,11 @@ async def _run(config: Config, task: Task, options: Namespace) -> int:
             if options.dry_run:
                 sys.stdout.write(engine.script(backend, task).rstrip("\n") + "\n")
                 return exit_codes.OK
-            engine.subscribe(Notices())
             handle = engine.spawn(backend, task)
             with handle.kept():
                 follower = Follower(handle, task, quiet=options.quiet)
-                engine.subscribe(follower)
+                for subscriber in (follower, *(() if options.quiet else (Notices(), Patience(handle)))):
+                    engine.subscribe(subscriber)
                 return await interrupts.guard(follower.follow(), engine, tasks=lambda: [handle])
 
 

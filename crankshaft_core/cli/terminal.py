@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-__all__ = ["print_table", "say", "say_block"]
+__all__ = ["print_table", "say", "say_block", "say_what_is_logged"]
 
 _GAP = "  "
 
@@ -22,6 +22,15 @@ def say_block(lines: Sequence[str]) -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stderr.write("crankshaft: " + "\n".join(lines) + "\n")
         sys.stderr.flush()
+
+
+def say_what_is_logged() -> None:
+    """Let our loggers' warnings be said like everything else, and no SDK's: those log what we tell in our own words."""
+    import logging
+
+    logging.basicConfig(format="crankshaft: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.name.startswith(("crankshaft", "asyncio")))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

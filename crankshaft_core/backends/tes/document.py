@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -146,9 +147,9 @@ def _executor(number: int, execution: Execution, task: Task, terms: Terms) -> Do
     return _given(
         {
             "image": execution.image,
-            "command": _command(execution),
+            "command": _funnel_command(execution) if terms.service.is_funnel else _command(execution),
             "workdir": work_dir(execution) if execution.work_dir or _is_relative(task) else None,
-            "stdin": _within(execution, execution.stdin),
+            "stdin": None if terms.service.is_funnel else _within(execution, execution.stdin),
             "stdout": _stream_path(number, "stdout", execution) if keep or execution.stdout else None,
             "stderr": _stream_path(number, "stderr", execution) if keep or execution.stderr else None,
             "env": dict(execution.env),
@@ -160,6 +161,15 @@ def _command(execution: Execution) -> list[str]:
     if execution.command is not None:
         return ["/bin/sh", "-c", execution.command]
     return [execution.program or "", *execution.args]
+
+
+def _funnel_command(execution: Execution) -> list[str]:
+    """The same, where `stdin` must be opened by a shell and a single word is given to one."""
+    stdin = _within(execution, execution.stdin)
+    command = _command(execution)
+    if stdin is not None:
+        return ["/bin/sh", "-c", 'exec "$@" <"$0"', stdin, *command]
+    return command if len(command) > 1 else [shlex.quote(command[0])]
 
 
 def _stream_path(number: int, stream: str, execution: Execution) -> str:

@@ -24,7 +24,9 @@ TERMINAL: Mapping[str, Verdict] = {
 _WAITING = {"QUEUED": "", "INITIALIZING": "initializing"}
 _OUT_OF_MEMORY = re.compile(r"\boom.?kill|\bout.of.memory\b|\bmemory limit exceeded\b", re.IGNORECASE)
 _NODE_KEYS = ("host", "hostname", "node", "node_name", "nodename", "node_id", "vm", "worker")
-_DETAIL_LENGTH = 2000
+_DETAIL_LENGTH = 600
+_CHATTER = re.compile(r"level='?(info|debug)\b")
+_BOILERPLATE = re.compile(r"\b(level|timestamp|task_attempt|executor_index)='[^']*'|\bmsg=")
 _SERVER_TAIL = 10_000
 """Bytes of a log that Funnel keeps by default; a text of that length has most likely lost its beginning."""
 _CUT = "[the server kept only the end of this]\n"
@@ -101,8 +103,11 @@ def _detail(state: str, said: str) -> str:
 
 
 def _system_logs(log: Mapping[str, object]) -> str:
+    """The end of what the server noted, without the chatter that Funnel logs of every task."""
     lines = [as_text(item).strip() for item in as_list(log.get("system_logs"))]
-    text = "; ".join(filter(None, lines))
+    telling = [line for line in lines if not _CHATTER.match(line)]
+    cleaned = [" ".join(_BOILERPLATE.sub("", line).split()) for line in telling]
+    text = "; ".join(filter(None, cleaned))
     return text if len(text) <= _DETAIL_LENGTH else "… " + text[-_DETAIL_LENGTH:]
 
 

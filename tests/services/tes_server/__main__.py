@@ -1,4 +1,4 @@
-"""`python -m tests.services.tes_server [--port N] [--profile NAME] [--state FILE]`: prints its URL, serves until ended."""
+"""Serve alone: prints the URL first and, when ended by SIGINT or SIGTERM, what was asked of it as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.services.tes_server import PROFILES, Faults, TesServer
 
 
 def main() -> None:
-    """Serve until SIGINT or SIGTERM, then print how many requests of each kind there were, as JSON."""
+    """`python -m tests.services.tes_server`."""
     parser = argparse.ArgumentParser(prog="tests.services.tes_server", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="plain-1.1")

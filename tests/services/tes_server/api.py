@@ -98,9 +98,9 @@ class Api:
         for item in document.get("inputs", []):
             if item.get("url") and item.get("content"):
                 return f"input {item['path']}: url and content cannot be both set"
-            if not item.get("url") and ("content" not in item or self._profile.refuses_empty_content):
-                if not item.get("content"):
-                    return f"input {item['path']}: url required, but empty"
+            empty = not item.get("url") and not item.get("content")
+            if empty and ("content" not in item or self._profile.refuses_empty_content):
+                return f"input {item['path']}: url required, but empty"
             if item.get("url") and not self._takes(item["url"]):
                 return f"input URL {item['url']} uses an unsupported scheme"
         return None

@@ -127,9 +127,8 @@ class Runner:
         work_dir.mkdir(parents=True, exist_ok=True)
         environment = {name: sandbox.translated(value) for name, value in executor.get("env", {}).items()}
         with contextlib.ExitStack() as files:
-            stdin = files.enter_context(
-                sandbox.real(executor["stdin"]).open("rb") if executor.get("stdin") else Path(os.devnull).open("rb")
-            )
+            source = sandbox.real(executor["stdin"]) if executor.get("stdin") else Path(os.devnull)
+            stdin = files.enter_context(source.open("rb"))
             streams = {name: files.enter_context(path.open("wb")) for name, path in paths.items()}
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -138,7 +137,8 @@ class Runner:
                     env={"PATH": os.environ["PATH"], "HOME": str(sandbox.root), **environment},
                     stdin=stdin,
                     start_new_session=True,
-                    **streams,
+                    stdout=streams["stdout"],
+                    stderr=streams["stderr"],
                 )
             except OSError as error:
                 log["stderr"] = f"{executor['command'][0]}: {error.strerror}\n"

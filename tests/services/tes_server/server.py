@@ -16,7 +16,7 @@ from tests.services.tes_server.faults import Faults
 from tests.services.tes_server.profiles import PLAIN_1_1, Profile
 from tests.services.tes_server.runner import Runner
 from tests.services.tes_server.store import Store, Task
-from tests.services.tes_server.wire import Request, Response, serve
+from tests.services.tes_server.wire import Listener, Request, Response
 
 __all__ = ["TesServer"]
 
@@ -50,6 +50,7 @@ class TesServer:
         self._contract = Contract(profile.version)
         self._directory = tempfile.TemporaryDirectory(prefix="tes-server-")
         self._store = Store(state, ids=profile.ids)
+        self._listener = Listener(self._answer)
         self._late: set[asyncio.Task[None]] = set()
 
     @property
@@ -85,15 +86,11 @@ class TesServer:
 
     async def listen(self) -> None:
         """Take connections, at the same port as before."""
-        self._listener = await serve(self._answer, "127.0.0.1", self._port)
-        self._port = self._listener.sockets[0].getsockname()[1]
+        self._port = await self._listener.listen("127.0.0.1", self._port)
 
     async def hang_up(self) -> None:
         """Take no connections and drop those there are; tasks go on."""
-        self._listener.close()
-        if hasattr(self._listener, "close_clients"):  # Python 3.13
-            self._listener.close_clients()
-        await asyncio.sleep(0)
+        await self._listener.hang_up()
 
     async def aclose(self) -> None:
         """Stop."""

@@ -30,7 +30,7 @@ class Store:
 
     def add(self, document: Task, state: str) -> Task:
         """A new task with an id of the server's own."""
-        task = {**document, "id": self._new_id(), "state": state, "creation_time": now(), "logs": []}
+        task: Task = {**document, "id": self._new_id(), "state": state, "creation_time": now(), "logs": []}
         self.tasks[task["id"]] = task
         self.save(task)
         return task

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fsspec.core import url_to_fs
+from fsspec import core
 
 from tests.services.tes_server.sandbox import Sandbox
 from tests.services.tes_server.store import Task
@@ -27,7 +27,7 @@ def bring_inputs(task: Task, sandbox: Sandbox) -> None:
         elif not item.get("url"):
             target.write_bytes(b"")
         else:
-            filesystem, path = url_to_fs(item["url"])
+            filesystem, path = _filesystem(item["url"])
             if item.get("type") == "DIRECTORY":
                 filesystem.get(path.rstrip("/") + "/", f"{target}/", recursive=True)
             else:
@@ -71,5 +71,5 @@ def _upload_file(source: Path, path: str, url: str) -> dict[str, str]:
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
-    filesystem, path = url_to_fs(url)
+    filesystem, path = core.url_to_fs(url)
     return filesystem, str(path)

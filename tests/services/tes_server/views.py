@@ -12,20 +12,7 @@ from tests.services.tes_server.wire import Request
 
 __all__ = ["listing", "shown"]
 
-_TASK_FIELDS = [
-    "id",
-    "state",
-    "name",
-    "description",
-    "inputs",
-    "outputs",
-    "resources",
-    "executors",
-    "volumes",
-    "tags",
-    "logs",
-    "creation_time",
-]
+_OPTIONAL = ("name", "description", "inputs", "outputs", "resources", "volumes", "tags", "logs")
 
 
 def shown(task: Task, view: str, profile: Profile) -> Task:
@@ -42,14 +29,14 @@ def shown(task: Task, view: str, profile: Profile) -> Task:
         for item in full.get("inputs", []):
             item.pop("content", None)
     if profile.nulls:
-        full = {**dict.fromkeys(_TASK_FIELDS), **full}
+        full = {**dict.fromkeys(_OPTIONAL), **full}
     return full
 
 
 def listing(store: Store, request: Request, profile: Profile, faults: Faults) -> dict[str, Any]:
     """One page."""
     tasks = [task for task in store.tasks.values() if task["id"] not in faults.hidden]
-    honoured = frozenset() if faults.ignore_filters else profile.filters
+    honoured = frozenset[str]() if faults.ignore_filters else profile.filters
     tasks = [task for task in tasks if _matches(task, request, honoured)]
     if profile.newest_first:
         tasks.reverse()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
-__all__ = ["Drop", "Handler", "Request", "Response", "serve"]
+__all__ = ["Drop", "Handler", "Listener", "Request", "Response"]
 
 _LARGEST_BODY = 64 * 1024 * 1024
 
@@ -56,19 +56,41 @@ class Drop(Exception):
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-async def serve(handler: Handler, host: str, port: int) -> asyncio.Server:
-    """Listen, and answer each request with what `handler` makes of it."""
+class Listener:
+    """A port that is listened at, and the connections made there."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, Drop, asyncio.CancelledError):
-            while True:
-                request = await _read(reader)
-                response = await handler(request)
-                _write(writer, response)
-                await writer.drain()
-        writer.transport.abort()
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._talks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
-    return await asyncio.start_server(talk, host, port, limit=1024 * 1024)
+    async def listen(self, host: str, port: int) -> int:
+        """Take connections; 0 is any free port. Returns the port."""
+        self._server = await asyncio.start_server(self._accept, host, port, limit=1024 * 1024)
+        taken: int = self._server.sockets[0].getsockname()[1]
+        return taken
+
+    async def hang_up(self) -> None:
+        """Take no more, and drop those there are."""
+        if self._server is not None:
+            self._server.close()
+        for talk in list(self._talks):
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.get_running_loop().create_task(self._talk(reader, writer))
+        self._talks.add(talk)
+        talk.add_done_callback(self._talks.discard)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, Drop):
+                while True:
+                    _write(writer, await self._handler(await _read(reader)))
+                    await writer.drain()
+        finally:
+            writer.transport.abort()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

@@ -1,0 +1,50 @@
+# Sourced by `test`: the packages of the services that tests use, and an end to what the tests leave running.
+
+services="slurm sge sshd docker swarm podman"
+
+# nothing to do, or not allowed: then the tests say what is missing
+install_services() {
+  [ "${CRANKSHAFT_TEST_INSTALL:-yes}" != no ] && command -v apt-get >/dev/null || return 0
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
+  as_root=
+  [ "$(id -u)" = 0 ] || as_root="sudo -n"
+  $as_root true 2>/dev/null || return 0
+  echo "Installing for the tests:" $missing >&2
+  deny_starts
+  apt_install $missing || echo "apt-get could not install them; the tests that need them will say so" >&2
+  allow_starts
+}
+
+missing_packages() {
+  for service in $services; do "tests/services/$service" packages; done | tr ' ' '\n' | sort -u | while read -r package; do
+    dpkg -s "$package" 2>/dev/null | grep -q '^Status: .* installed' || echo "$package"
+  done
+}
+
+# Debian starts a daemon when its package is installed, unless this file says 101 (invoke-rc.d(8)). The tests start their
+# own, in their own place.
+deny_starts() {
+  denied=
+  [ ! -e /usr/sbin/policy-rc.d ] || return 0
+  denied=yes
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
+  $as_root chmod +x /usr/sbin/policy-rc.d
+}
+
+allow_starts() { [ -z "$denied" ] || $as_root rm -f /usr/sbin/policy-rc.d; }
+
+# tests start a service when they first want it, and stop it; this is for those that were killed
+remember_services() {
+  running_before=
+  for service in $services; do
+    ! "tests/services/$service" status >/dev/null 2>&1 || running_before="$running_before $service "
+  done
+}
+
+stop_services() {
+  for service in $services; do
+    case "$running_before" in *" $service "*) continue ;; esac
+    "tests/services/$service" down >/dev/null 2>&1 || echo "$service did not stop" >&2
+  done
+}

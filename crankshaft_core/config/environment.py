@@ -20,7 +20,7 @@ class Environment(StrictTable):
     """Names, with `*` and `?`, of the variables passed on; None: what the adapter passes by itself."""
     deny: tuple[str, ...] = ()
     """Names, with `*` and `?`, of those kept back in any case."""
-    values: Mapping[str, str] = Field(default_factory=dict)
+    values: Mapping[str, str] = Field(default_factory=dict, repr=False)
     """Set in every task; a task's own value wins."""
 
 

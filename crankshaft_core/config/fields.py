@@ -7,14 +7,24 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from crankshaft_core.config.shapes import is_table
 from crankshaft_core.units import Seconds, parse_duration
 
-__all__ = ["Attributes", "FreeKeys", "Interval", "LocalFile", "Regex", "Span", "StrictTable", "Texts", "cores"]
+__all__ = [
+    "Attributes",
+    "FreeKeys",
+    "Interval",
+    "LocalFile",
+    "Regex",
+    "Span",
+    "StrictTable",
+    "Texts",
+    "cores",
+    "interval",
+    "one_as_many",
+]
 
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
 
@@ -33,19 +43,13 @@ class FreeKeys:
     """Marks a field whose table has keys of the writer's own."""
 
 
-class _AlsoText:
-    """For JSON Schema: what is a number or a list here may also be written as text."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(schema), {"type": "string"}]}
-
-
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _interval(value: object) -> object:
+def interval(value: object) -> object:
+    """Seconds: a bare number, or text with a unit."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return float(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -57,7 +61,7 @@ def _regex(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+        raise ValueError(f"'{text}' is not a regular expression: {error}") from None
     return text
 
 
@@ -81,13 +85,13 @@ def _as_text(value: object) -> object:
 Span = Annotated[Seconds, Field(ge=0)]
 """A duration with a unit ("30s", "1h")."""
 
-Interval = Annotated[float, BeforeValidator(_interval), Field(gt=0, allow_inf_nan=False), _AlsoText()]
+Interval = Annotated[float, BeforeValidator(interval), Field(gt=0, allow_inf_nan=False)]
 """A duration with a unit, or a bare number of seconds, as Crankshaft's `monitor_frequency` has always been."""
 
 Regex = Annotated[str, AfterValidator(_regex)]
 """A regular expression of Python's `re`."""
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(one_as_many), _AlsoText()]
+Texts = Annotated[tuple[str, ...], BeforeValidator(one_as_many)]
 """One text, or a list of them."""
 
 Attributes = Annotated[Mapping[str, str], BeforeValidator(_as_texts)]

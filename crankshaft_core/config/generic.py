@@ -197,7 +197,7 @@ class GenericConfig(CommonConfig):
     @classmethod
     def _one_group(cls, text: str | None) -> str | None:
         if text is not None and re.compile(text).groups < 1:
-            raise ValueError(f"{text!r} has no group; put parentheses around the job's id")
+            raise ValueError(f"'{text}' has no group; put parentheses around the job's id")
         return text
 
     @model_validator(mode="after")

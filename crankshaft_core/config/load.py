@@ -78,14 +78,16 @@ class _Whole:
         )
 
     def _checked(self, name: str, table: Table) -> BackendConfig | None:
-        """The backend. What it has inherited is found wrong once, with whatever extends it."""
+        """The backend. What it has inherited is found wrong once, and what it failed to inherit is not missed."""
         found: list[Problem] = []
         backend = check(name, table, found.append)
         found += redirected(name, table, self._sources)
         paths = {problem.path for problem in self._problems}
+        orphan = bool(paths & {f"backends.{name}.extends", f"backends.{name}.preset"})
         for problem in (problem for problem in found if problem.path not in paths):
             told = (problem.origin, problem.path.removeprefix(f"backends.{name}"), problem.message)
-            if problem.origin.line is None or told not in self._told:
+            known = problem.origin.line is not None and told in self._told
+            if not known and not (orphan and problem.message.startswith("missing")):
                 self._problems.append(problem)
             self._told.add(told)
         return backend

@@ -76,6 +76,7 @@ class Extensions:
         base = self._extended(parent, (*above, name))
         if _another(base, own, "kind"):
             self._wrong(own.entries["kind"], name, "kind", f"differs from that of {parent!r}, which it extends")
+            return own
         return over(base, own)
 
     def _over_preset(self, table: Table, name: str) -> Table:

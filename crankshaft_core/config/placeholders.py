@@ -45,7 +45,7 @@ OPTIONAL = frozenset(["clusters", "constraint", "gres", "nodes", "pe", "qos", "r
 """Attributes that templates may ask for although nobody has set them."""
 
 _NAME = re.compile(r"(?<!\\)~\{([A-Za-z_][\w.-]*)(?:>\d+)?(\??)")
-_RAM_IN_MIB = re.compile(r"(\S*)~\{(ram_mb(?:_per_cpu)?)\}([GgTt])(?![A-Za-z0-9])")
+_RAM_IN_MIB = re.compile(r"(\S*)~\{(ram_mb(?:_per_cpu)?)\}([GgTt])(i?[Bb])?(?![A-Za-z0-9])")
 
 
 def unknown_placeholders(template: str, attributes: Collection[str]) -> list[str]:
@@ -70,8 +70,8 @@ def memory_mistake(template: str) -> str | None:
     found = _RAM_IN_MIB.search(template)
     if found is None:
         return None
-    flag, name, unit = found.groups()
+    flag, name, letter, rest = found.groups(default="")
     return (
-        f"~{{{name}}}{unit} asks for far too much memory: ~{{{name}}} is MiB, so 8 GiB becomes 8192{unit}; "
-        f"write {flag}~{{{name}}}M"
+        f"~{{{name}}}{letter}{rest} asks for far too much memory: ~{{{name}}} is MiB, "
+        f"so 8 GiB becomes 8192{letter}{rest}; write {flag}~{{{name}}}{'M' if letter.isupper() else 'm'}{rest}"
     )

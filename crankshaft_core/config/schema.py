@@ -10,6 +10,7 @@ from pydantic_core import core_schema
 
 from crankshaft_core.config.common import ALIASES
 from crankshaft_core.config.descriptions import descriptions
+from crankshaft_core.config.fields import interval
 from crankshaft_core.config.kinds import KINDS
 from crankshaft_core.config.layout import table_models
 from crankshaft_core.config.presets import preset_names
@@ -67,14 +68,16 @@ def _definitions() -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Sizes and durations may be text."""
+    """Sizes, durations and lists of one may be text."""
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         inner = super().function_before_schema(schema)
         function: object = schema["function"]["function"]
-        if function is parse_size:
+        if function is parse_duration:
+            return {"type": "string"}
+        if function in {parse_size, interval} or inner.get("type") == "array":
             return {"anyOf": [inner, {"type": "string"}]}
-        return {"type": "string"} if function is parse_duration else inner
+        return inner
 
 
 def _describe(properties: dict[str, Any], texts: Any) -> None:

@@ -75,7 +75,8 @@ def nearest(word: str, known: Collection[str]) -> str | None:
     """The known word that `word` is most likely a misspelling or a synonym of."""
     folded = word.lower().replace("-", "_")
     for target in sorted(known):
-        if folded == target.lower() or folded in _SYNONYMS.get(target, ()):
+        swapped = sorted(folded) == sorted(target.lower())  # tow for two
+        if swapped or folded in _SYNONYMS.get(target, ()):
             return target
     lowered = {target.lower(): target for target in known}
     close = get_close_matches(folded, sorted(lowered), n=1, cutoff=0.7)

@@ -85,7 +85,7 @@ class Http(StrictTable):
     """File of the certificate authorities to trust; else the system's."""
     verify: bool = True
     """Check the server's certificate."""
-    proxy: str | None = None
+    proxy: Annotated[str | None, Field(repr=False)] = None
     """URL of a proxy; else the usual variables (HTTPS_PROXY, …)."""
 
     @model_validator(mode="before")

@@ -85,9 +85,9 @@ class Marker:
             return self.word.encode() in command + (path / "environ").read_bytes()
         return False
 
-    def gone(self, *, within=5.0):
-        """True as soon as no process carries it."""
-        return _until(lambda: not self.pids(), within=within)
+    def gone(self):
+        """No process carries it. A moment is allowed for the kernel to carry a SIGKILL out."""
+        return _until(lambda: not self.pids(), within=1.0)
 
 
 @pytest.fixture

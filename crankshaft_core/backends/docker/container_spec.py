@@ -19,8 +19,8 @@ GIB = 2**30
 _SHELL = "/bin/sh"
 
 
-def container_config(plan: Plan, execution: int) -> dict[str, Any]:
-    """The body of the request that creates the container of one execution."""
+def container_config(plan: Plan, execution: int, *, init: bool) -> dict[str, Any]:
+    """The body of the request that creates the container of one execution, with the engine's `init` before it."""
     wanted = plan.attempt.task.executions[execution]
     command = argv(wanted, plan.layout.home)
     config = {
@@ -31,7 +31,7 @@ def container_config(plan: Plan, execution: int) -> dict[str, Any]:
         "User": plan.user,
         "WorkingDir": work_dir(plan, execution),
         "Labels": plan.labels(execution),
-        "HostConfig": _host_config(plan),
+        "HostConfig": _host_config(plan, init=init),
     }
     return {name: value for name, value in config.items() if value not in (None, [])}
 
@@ -61,11 +61,12 @@ def work_dir(plan: Plan, execution: int) -> str | None:
     return given or (TASK_DIR if plan.layout.home == TASK_DIR else None)
 
 
-def _host_config(plan: Plan) -> dict[str, Any]:
+def _host_config(plan: Plan, *, init: bool) -> dict[str, Any]:
     config = {
         "Mounts": [dict(mount) for mount in plan.mounts],
         "LogConfig": plan.facts.log_config,
         "RestartPolicy": {"Name": "no"},
+        "Init": init or None,
         "NetworkMode": plan.attribute("network", plan.config.network),
         "UsernsMode": plan.facts.userns(plan.config.userns),
         **_limits(plan.attempt.task.resources),

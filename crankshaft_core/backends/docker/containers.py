@@ -33,6 +33,7 @@ class Containers:
         self._client = client
         self._images = images
         self._facts = facts
+        self._init = facts.init
         self._codes: dict[str, int] = {}
         """Exit codes of executions that have a successor, by container name."""
         self._refused: dict[str, str] = {}
@@ -114,18 +115,25 @@ class Containers:
         return state
 
     async def _create_with_image(self, plan: Plan, number: int) -> Json:
-        config, platform = container_config(plan, number), plan.attribute("platform", plan.config.platform)
-        name = container_name(plan.attempt.id, number)
+        """Once more without an init that is not there, and after fetching an image that somebody removed."""
         try:
-            return await self._client.create(name, config, platform)
+            return await self._create_once(plan, number)
         except Refusal as refusal:
-            if refusal.status != 404:
+            if refusal.status == 404:
+                image = image_of(plan.attempt, number, plan.config)
+                self._images.forget(image)
+                await self._images.ensure(image)
+            elif self._init and "init binary" in str(refusal):
+                self._init = False
+                _log.info("%s has no init: commands without a handler for TERM are ended by KILL", self._facts.name)
+            else:
                 raise
-        # somebody removed the image since it was looked for
-        image = image_of(plan.attempt, number, plan.config)
-        self._images.forget(image)
-        await self._images.ensure(image)
-        return await self._client.create(name, config, platform)
+        return await self._create_once(plan, number)
+
+    async def _create_once(self, plan: Plan, number: int) -> Json:
+        config = container_config(plan, number, init=self._init)
+        platform = plan.attribute("platform", plan.config.platform)
+        return await self._client.create(container_name(plan.attempt.id, number), config, platform)
 
     async def _state_of_ours(self, plan: Plan, name: str) -> str | None:
         """The state of the container that has the name already; None if it is somebody else's."""

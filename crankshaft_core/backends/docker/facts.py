@@ -24,6 +24,9 @@ class Facts:
     rootless: bool = False
     binds: bool = True
     """Paths of this machine can be mounted into its containers."""
+    init: bool = False
+    """It can put a small init in front of the command, which then dies of TERM as it would anywhere else. As process 1
+    the kernel spares a command every signal it has no handler for (pid_namespaces(7))."""
     swarm: Literal["none", "worker", "manager"] = "none"
     node: str = ""
     """Its id in the Swarm."""
@@ -59,10 +62,13 @@ def read_facts(info: Json, version: Json, *, address: str, files: str) -> Facts:
     security = texts(info, "SecurityOptions")
     swarm = part(info, "Swarm")
     member = swarm.get("LocalNodeState") not in (None, "", "inactive")
+    podman = "Podman Engine" in components
     return Facts(
         name=str(info.get("Name", "")),
         version=str(info.get("ServerVersion", "")),
-        podman="Podman Engine" in components,
+        podman=podman,
+        # Docker lists its init only when it is there; Podman does not tell
+        init=podman or "docker-init" in components,
         rootless="name=rootless" in security,
         binds=files == "mount" or (files == "auto" and address.startswith(("unix:", "/", "npipe:"))),
         swarm=("manager" if swarm.get("ControlAvailable") else "worker") if member else "none",

@@ -6,7 +6,7 @@ import re
 
 from crankshaft_core.errors import SubmitError
 
-__all__ = ["Refusal", "exit_code_of", "plain_words"]
+__all__ = ["Refusal", "exit_code_of", "inits_words", "plain_words"]
 
 _WRAPPING = re.compile(
     r"^(?:failed to create (?:shim )?task(?: for container)?: |OCI runtime create failed: |(?:runc|crun): |"
@@ -16,6 +16,12 @@ _WRAPPING = re.compile(
 _TRAILER = re.compile(
     r": (?:unknown|OCI (?:runtime error|permission denied|"
     r"runtime attempted to invoke a command that was not found))$"
+)
+
+_INIT = re.compile(
+    r"^\[FATAL (?:tini|docker-init) \(\d+\)\] (exec .+ failed: .+)$|"
+    r"^ERROR \(catatonit:\d+\): (failed to exec pid1: .+)$",
+    re.MULTILINE,
 )
 
 
@@ -41,3 +47,9 @@ def exit_code_of(words: str) -> int | None:
     if "not found" in words or "no such file" in words:
         return 127
     return None
+
+
+def inits_words(stderr: str) -> str:
+    """What tini or catatonit wrote to a container's stderr when it could not run the command; empty if it could."""
+    match = _INIT.search(stderr)
+    return (match[1] or match[2]) if match else ""

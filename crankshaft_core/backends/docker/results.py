@@ -13,6 +13,7 @@ from crankshaft_core.backends.docker.directory import TaskDirectory
 from crankshaft_core.backends.docker.facts import Facts
 from crankshaft_core.backends.docker.outcome import Ending, ending_of, outcome_of
 from crankshaft_core.backends.docker.ran import Ran, seconds
+from crankshaft_core.backends.docker.refusals import inits_words
 from crankshaft_core.backends.docker.streams import save_streams, tail
 from crankshaft_core.errors import StagingError
 from crankshaft_core.task import Verdict
@@ -21,6 +22,9 @@ __all__ = ["gone", "outcome_with_streams"]
 
 _SLACK = 0.2
 """Seconds after its end in which an event of a container is still written down."""
+
+_NOT_RUN = (126, 127)
+"""Exit codes of what could not be run (docker run(1))."""
 
 
 async def outcome_with_streams(
@@ -35,7 +39,11 @@ async def outcome_with_streams(
         words = f"stdout and stderr are not saved: {error}"
         return dataclasses.replace(outcome, detail=". ".join(filter(None, (outcome.detail, words))))
     out, err = directory.stream("stdout"), directory.stream("stderr")
-    return dataclasses.replace(outcome, stdout=str(out), stderr=str(err), stdout_tail=tail(out), stderr_tail=tail(err))
+    written = tail(err)
+    detail = outcome.detail or (inits_words(written) if executions[-1].code in _NOT_RUN else "")
+    return dataclasses.replace(
+        outcome, detail=detail, stdout=str(out), stderr=str(err), stdout_tail=tail(out), stderr_tail=written
+    )
 
 
 async def gone(client: DockerClient, jobs: Collection[Job]) -> Mapping[str, Outcome]:

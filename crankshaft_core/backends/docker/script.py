@@ -21,7 +21,7 @@ def as_script(plan: Plan) -> str:
 
 
 def _command(plan: Plan, number: int) -> str:
-    config = container_config(plan, number)
+    config = container_config(plan, number, init=plan.facts.init)
     words = ["docker", "run", "--name", container_name(plan.attempt.id, number)]
     words += [f"--label={name}={value}" for name, value in config["Labels"].items()]
     words += [f"--env={text.partition('=')[0]}" for text in config.get("Env", ())]
@@ -37,6 +37,7 @@ def _host_options(host: Mapping[str, Any]) -> list[str]:
     for mount in host.get("Mounts", ()):
         suffix = ",readonly" if mount["ReadOnly"] else ""
         words.append(f"--mount=type={mount['Type']},source={mount['Source']},target={mount['Target']}{suffix}")
+    words += ["--init"] if host.get("Init") else []
     words += _option("--network", host.get("NetworkMode")) + _option("--userns", host.get("UsernsMode"))
     words += _option("--cpu-shares", host.get("CpuShares"))
     words += _option("--cpus", host.get("NanoCpus"), scale=10**9)

@@ -67,6 +67,7 @@ def _container(plan: Plan, execution: int, labels: Mapping[str, str], stop_grace
         "Dir": work_dir(plan, execution),
         "Labels": dict(labels),
         "Mounts": [dict(mount) for mount in plan.mounts],
+        "Init": plan.facts.init or None,
         "StopGracePeriod": round(stop_grace * 1e9),
     }
     return {name: value for name, value in spec.items() if value not in (None, [])}

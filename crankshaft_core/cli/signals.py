@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Protocol, Self
 
 from crankshaft_core.cli import exit_codes
-from crankshaft_core.cli.terminal import say
+from crankshaft_core.cli.terminal import say, say_block
 from crankshaft_core.errors import BackendError
 
 __all__ = ["Cancellable", "Interrupts", "Live"]
@@ -119,9 +119,11 @@ class Interrupts:
     def _leave(self, number: signal.Signals) -> None:
         self._leaving()
         live = self._live()
-        say(f"{_cause(number)} again: leaving at once" + ("; this may still be running:" if live else ""))
-        for task in live:
-            say(f"  {task.name}: {task.backend} {task.job_id or 'not submitted yet, or its job id not known yet'}")
+        jobs = [f"  {task.name}: {task.backend} {task.job_id}" for task in live if task.job_id is not None]
+        head = f"{_cause(number)} again: leaving at once"
+        say_block([f"{head}; this may still be running:" if jobs else head, *jobs])
+        if len(live) > len(jobs):
+            say(f"{_tasks(len(live) - len(jobs))} had no job id yet: not submitted, or in the middle of it")
         # No clean-up: the person has said twice not to wait, and every clean-up left is a wait for a backend.
         # The journal is as durable against this as against kill -9.
         os._exit(exit_codes.of_signal(number))

@@ -19,7 +19,7 @@ from crankshaft_core.config.load import parse
 from crankshaft_core.config.toml_lines import KeyPath, toml_lines
 from crankshaft_core.config.yaml_text import read_yaml
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=1500, deadline=None)
 
 # --- texts and their lines -------------------------------------------------------------------------------------------
 

@@ -94,5 +94,5 @@ def test_wildcards_are_copied_into_the_url(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     made = tmp_path / "made.txt"
     made.write_text("made")
-    with pytest.raises(StagingError, match="output 'made.txt': file:///proc/none/x"):
+    with pytest.raises(StagingError, match=r"output 'made\.txt': file:///proc/none/x"):
         stage_out([Output(path="made.txt", url="file:///proc/none/x")], {"made.txt": made})

@@ -63,16 +63,22 @@ async def test_a_job_that_ignores_the_request_is_forced(start: StartEngine, syst
 
 async def test_what_is_never_confirmed_is_named(start: StartEngine, system: System) -> None:
     system.deaf = True
-    engine = start()
-    with pytest.raises(CancelUnconfirmed, match="job-1") as caught:
-        async with engine:
-            handle = engine.spawn("m", task())
-            await until(lambda: handle.job_id)
-            handle.cancel()
-            with pytest.raises(CancelUnconfirmed) as first:
-                await handle
-            raise first.value
+    async with start() as engine:
+        handle = engine.spawn("m", task())
+        await until(lambda: handle.job_id)
+        handle.cancel()
+        with pytest.raises(CancelUnconfirmed, match="t \\(m job-1\\): asked to end") as caught:
+            await handle
     assert caught.value.job_ids == ("job-1",)
+
+
+async def test_leaving_the_context_names_what_was_not_confirmed(start: StartEngine, system: System) -> None:
+    system.deaf = True
+    engine = await start().__aenter__()
+    handle = engine.spawn("m", task())
+    await until(lambda: handle.job_id)
+    with pytest.raises(CancelUnconfirmed, match="not confirmed to have ended: job-1"):
+        await engine.__aexit__(None, None, None)
 
 
 async def test_a_cancel_that_cannot_be_delivered_is_repeated(start: StartEngine, system: System) -> None:

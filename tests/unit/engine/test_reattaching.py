@@ -80,13 +80,10 @@ async def test_one_key_under_way_is_one_task(start: StartEngine, system: System)
 async def test_a_submit_that_was_only_intended_is_made_under_the_same_attempt(
     start: StartEngine, system: System, tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     engine = await start().__aenter__()
     engine.spawn("m", task(), key="a")
     await until(lambda: system.records)
-    name, record = next(iter(system.records.items()))
+    name = next(iter(system.records))
     await killed(engine)
     import sqlite3
 

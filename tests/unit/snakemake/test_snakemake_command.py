@@ -6,25 +6,26 @@ from pathlib import Path
 from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments, wait_arguments
 
 
-def words(text: str) -> list[str]:
-    return shlex.split(text)
-
-
 def test_every_argument_reaches_the_inner_run_as_it_is() -> None:
-    run = InnerRun("/py thon", "/it's/Snakefile", ["--target-jobs", "a:x=$HOME 'b'"])
-    assert words(run.shell_text())[:7] == [
-        "/py thon", "-m", "snakemake", "--snakefile", "/it's/Snakefile", "--target-jobs", "a:x=$HOME 'b'",
-    ]  # fmt: skip
+    inner = InnerRun("/py thon", "/it's/Snakefile", ["--target-jobs", "a:x=$HOME 'b'"])
+    execution = inner.execution(env={"A": "b"}, work_dir="/w")
+    assert execution.program == "/py thon"
+    assert execution.args[:6] == ("-m", "snakemake", "--snakefile", "/it's/Snakefile", "--target-jobs", "a:x=$HOME 'b'")
+    assert (execution.env, execution.work_dir) == ({"A": "b"}, "/w")
 
 
 def test_an_inner_run_is_remote_and_tries_each_rule_once() -> None:
-    text = InnerRun("python", "Snakefile", []).shell_text()
-    assert text.endswith("--mode remote")
-    assert "--preemptible-retries 0 --preemptible-rules --" in text
+    args = InnerRun("python", "Snakefile", []).execution(env={}, work_dir=None).args
+    assert args[-2:] == ("--mode", "remote")
+    assert args[args.index("--preemptible-retries") :][:3] == ("--preemptible-retries", "0", "--preemptible-rules")
 
 
 def test_the_precommand_has_to_succeed_first() -> None:
-    assert InnerRun("python", "S", [], "pip install 'x y'").shell_text().startswith("pip install 'x y' && python -m")
+    execution = InnerRun("python", "S", ["it's"], "pip install 'x y'").execution(env={}, work_dir=None)
+    assert execution.command is not None
+    first, _, then = execution.command.partition(" && ")
+    assert first == "pip install 'x y'"
+    assert shlex.split(then)[:6] == ["python", "-m", "snakemake", "--snakefile", "S", "it's"]
 
 
 def test_files_to_wait_for_are_arguments(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from crankshaft_core.backends.memory import MemoryBackend, System
 from crankshaft_core.backends.opening import open_backend
 from crankshaft_core.config import Config
 from crankshaft_core.task import Execution, Input, Output, Task, Verdict
+from tests.services.tes_server import PROFILES, Profile, serving
 
 __all__ = ["PLACES", "UNREAL", "Place", "PlaceFixture"]
 
@@ -118,6 +119,19 @@ states = {{ pending = 'PENDING', running = 'RUNNING' }}
     return Place(text, tmp_path)
 
 
+def tes(profile: Profile) -> PlaceFixture:
+    """Our TES server in the part of a known one, exchanging files through a directory."""
+
+    def open_place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+        serving_place = serving(profile.but(schemes=None))
+        server = serving_place.__enter__()
+        request.addfinalizer(lambda: serving_place.__exit__(None, None, None))
+        text = f"kind = 'TES'\nurl = '{server.url}'\nstorage = 'file://{tmp_path}/storage'\n{_QUICK}"
+        return Place(text, tmp_path, image="any")
+
+    return open_place
+
+
 _QUICK = """
 poll_interval = 0.05
 sweep_interval = 0.2
@@ -129,6 +143,11 @@ keep_dirs = true
 """
 
 
-PLACES: dict[str, PlaceFixture] = {"memory": memory, "local": local, "batch": batch}
+PLACES: dict[str, PlaceFixture] = {
+    "memory": memory,
+    "local": local,
+    "batch": batch,
+    **{f"tes-{name}": tes(profile) for name, profile in PROFILES.items()},
+}
 UNREAL = frozenset({"memory"})
 """Places that run no commands."""

@@ -99,9 +99,10 @@ class TESBackend:
         server = await self._connection.server()
         if attempt.again:
             server.doubts.adopt(attempt.id, None)
-            found = await server.doubts.look(attempt.id)
-            if found is not None:
-                return found
+            await server.doubts.look(attempt.id)
+        known = server.doubts.known(attempt.id)
+        if known is not None:
+            return known
         sources = [await self._source(staged) for staged in attempt.inputs]
         copy = Copy.new(attempt.run, attempt.id)
         document = create_document(attempt, sources, copy=copy, terms=self._terms(server.service))
@@ -119,7 +120,7 @@ class TESBackend:
         return states
 
     async def result(self, job: Job) -> Outcome:
-        """From the state alone where that says all, else from one FULL view."""
+        """From one FULL view."""
         return await self._results.result(await self._connection.server_to_ask(), job)
 
     async def diagnose(self, jobs: Collection[Job]) -> Mapping[str, Outcome]:
@@ -150,9 +151,9 @@ class TESBackend:
         """Fetch the outputs from the storage, and compare their sizes."""
         return await self._results.collect(await self._connection.server_to_ask(), job, outputs, scratch)
 
-    async def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:  # noqa: ARG002
-        """TES shows output at the end only."""
-        return b""
+    async def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
+        """Empty until the end: only then are the files in the storage, or the server's log as long as it will get."""
+        return await self._results.read(await self._connection.server_to_ask(), job, stream, offset)
 
     async def release(self, ended: Mapping[Job, Verdict]) -> None:
         """Forget the jobs, and remove the storage's copies of their outputs."""

@@ -10,7 +10,7 @@ from crankshaft_core.backends.base import JobState, Outcome, Phase
 from crankshaft_core.backends.tes.answer import as_list, as_table, as_text
 from crankshaft_core.task import Verdict
 
-__all__ = ["TERMINAL", "is_terminal", "job_state", "outcome_of", "presumed_outcome"]
+__all__ = ["TERMINAL", "is_terminal", "job_state", "logged_text", "outcome_of", "presumed_outcome"]
 
 TERMINAL: Mapping[str, Verdict] = {
     "COMPLETE": Verdict.OK,
@@ -61,7 +61,7 @@ def outcome_of(task: Mapping[str, object], *, expected: int | None = None) -> Ou
     return Outcome(
         verdict=_verdict(state, said),
         exit_codes=codes,
-        detail=_detail(state, said),
+        detail=_detail(state, "" if any(codes) and not _OUT_OF_MEMORY.search(said) else said),
         stdout_tail=_tail(executors, "stdout"),
         stderr_tail=_tail(executors, "stderr"),
         node=_node(last),
@@ -75,6 +75,13 @@ def presumed_outcome(state: str, *, executors: int) -> Outcome:
     """What the state alone tells: COMPLETE means that every executor exited with 0."""
     codes = (0,) * executors if state == "COMPLETE" else ()
     return Outcome(TERMINAL[state], exit_codes=codes, detail=_detail(state, ""))
+
+
+def logged_text(task: Mapping[str, object], stream: str) -> str:
+    """What the server's log has of "stdout" or "stderr", of all executions in turn."""
+    runs = as_list(task.get("logs"))
+    executors = as_list(as_table(runs[-1] if runs else None).get("logs"))
+    return "".join(as_text(as_table(item).get(stream)) for item in executors)
 
 
 def _exit_codes(state: str, executors: list[Mapping[str, object]], expected: int) -> tuple[int, ...]:

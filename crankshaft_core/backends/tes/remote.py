@@ -83,8 +83,11 @@ class Remote:
         size = self.size(key)
         if not size:
             return None if size is None else b""
-        start = max(0, size - length)
-        return self._do(key, lambda filesystem, path: bytes(filesystem.cat_file(path, start=start, end=size)))
+        return self.read(key, max(0, size - length), size)
+
+    def read(self, key: str, start: int, end: int) -> bytes:
+        """Some bytes of a file."""
+        return self._do(key, lambda filesystem, path: bytes(filesystem.cat_file(path, start=start, end=end)))
 
     def remove(self, key: str) -> None:
         """Delete everything below `key`, if there is anything."""

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from crankshaft_core.backends.base import Job, Outcome
 from crankshaft_core.backends.tes.answer import as_list, as_table, as_text
-from crankshaft_core.backends.tes.outcome import is_terminal, outcome_of, presumed_outcome
+from crankshaft_core.backends.tes.outcome import is_terminal, logged_text, outcome_of, presumed_outcome
 from crankshaft_core.backends.tes.places import log_path
 from crankshaft_core.backends.tes.server import Server
 from crankshaft_core.backends.tes.storage import Storage
@@ -22,6 +23,7 @@ from crankshaft_core.task import Output, Verdict
 __all__ = ["Record", "Results", "record_of"]
 
 _log = logging.getLogger(__name__)
+_READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,8 @@ class Record:
     executors: int
     urls: tuple[str, ...] = ()
     """Of the outputs, in the document's order: the task's own, then stdout and stderr."""
-    stdout: str | None = None
-    stderr: str | None = None
-    """URLs, of the last execution."""
+    streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """URLs of "stdout" and "stderr", of each execution in turn; empty where they are not kept."""
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     """Bytes by URL, as the server logged them."""
 
@@ -43,16 +44,14 @@ def record_of(task: Task) -> Record:
     executors = [as_table(item) for item in as_list(task.get("executors"))]
     outputs = [as_table(item) for item in as_list(task.get("outputs"))]
     by_path = {as_text(item.get("path")): as_text(item.get("url")) for item in outputs}
-    last = len(executors) - 1
-    streams = {
-        stream: by_path.get(as_text(executors[last].get(stream)) or log_path(last, stream)) if executors else None
-        for stream in ("stdout", "stderr")
-    }
+    streams: dict[str, tuple[str, ...]] = {}
+    for stream in ("stdout", "stderr"):
+        paths = [as_text(item.get(stream)) or log_path(number, stream) for number, item in enumerate(executors)]
+        streams[stream] = tuple(by_path[path] for path in paths if path in by_path)
     return Record(
         executors=len(executors),
         urls=tuple(as_text(item.get("url")) for item in outputs),
-        stdout=streams["stdout"],
-        stderr=streams["stderr"],
+        streams=streams,
         sizes=_sizes(task),
     )
 
@@ -63,6 +62,8 @@ class Results:
     def __init__(self, storage: Storage | None) -> None:
         self._storage = storage
         self._records: dict[str, Record] = {}
+        self._shown: dict[str, Task] = {}
+        """Of attempts that `read` was asked about."""
         self._removals: set[asyncio.Task[None]] = set()
 
     def remember(self, attempt: str, record: Record) -> None:
@@ -70,15 +71,10 @@ class Results:
         self._records[attempt] = record
 
     async def result(self, server: Server, job: Job) -> Outcome:
-        """The outcome of a job that has ended. Raises TransportError if it cannot be asked now.
-
-        COMPLETE with one executor says all there is to say, once stdout and stderr are in the storage.
-        """
+        """The outcome of a job that has ended. Raises TransportError if it cannot be asked now."""
         state = server.watcher.ended_as(job.attempt)
         record = self._records.get(job.attempt)
-        if state == "COMPLETE" and record is not None and record.executors == 1 and record.stdout and record.stderr:
-            return await self._with_streams(presumed_outcome(state, executors=1), record)
-        task = await self._task(server, job, view="FULL")
+        task = await self._task(server, job)
         if task is None:
             if state is None:
                 return Outcome(Verdict.LOST, detail="the server no longer knows the task")
@@ -89,13 +85,26 @@ class Results:
         outcome = outcome_of(task, expected=record.executors if record else None)
         return await self._with_streams(outcome, self._records[job.attempt])
 
+    async def read(self, server: Server, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
+        """What an ended job has written, from the storage or from the server's log of it. Raises TransportError."""
+        if server.watcher.ended_as(job.attempt) is None:
+            return b""
+        if job.attempt not in self._shown:
+            task = await self._task(server, job)
+            self._shown[job.attempt] = task or {}
+        task = self._shown[job.attempt]
+        keys = self._keys(record_of(task).streams.get(stream, ()))
+        if self._storage is not None and keys:
+            return await self._storage.read(keys, offset)
+        return logged_text(task, stream).encode()[offset : offset + _READ_BYTES]
+
     async def collect(
         self, server: Server, job: Job, outputs: Sequence[Output], scratch: Path
     ) -> dict[str, Path | None]:
         """Fetch the outputs from the storage. Raises StagingError naming every one that is not there."""
         record = self._records.get(job.attempt)
         if record is None:
-            task = await self._task(server, job, view="FULL")
+            task = await self._task(server, job)
             if task is None:
                 raise StagingError(f"{job.id}: the server no longer knows the task, nor where its outputs are")
             record = self._records[job.attempt] = record_of(task)
@@ -112,11 +121,11 @@ class Results:
 
     def release(self, attempt: str) -> None:
         """Forget the attempt, and remove its outputs from the storage, whose copies the caller has."""
+        self._shown.pop(attempt, None)
         record = self._records.pop(attempt, None)
         if record is None or self._storage is None:
             return
-        keys = {key for url in record.urls if (key := self._storage.key(url)) is not None}
-        for place in {"/".join(key.split("/")[:3]) for key in keys}:
+        for place in {"/".join(key.split("/")[:3]) for key in self._keys(record.urls)}:
             if place.split("/")[-1].startswith("out-"):
                 removal = asyncio.ensure_future(self._remove(place))
                 self._removals.add(removal)
@@ -126,37 +135,38 @@ class Results:
         """Wait for removals under way."""
         await asyncio.gather(*self._removals)
 
-    async def _task(self, server: Server, job: Job, *, view: str) -> Task | None:
+    async def _task(self, server: Server, job: Job) -> Task | None:
         task_id = job.id or server.doubts.known(job.attempt)
         if task_id is None:
             raise TransportError(f"{job.attempt}: its task id is not known yet")
-        return await server.sweep.task(task_id, view=view)
+        return await server.sweep.task(task_id, view="FULL")
+
+    def _keys(self, urls: Sequence[str]) -> list[str]:
+        """Of those that are in the storage."""
+        return [] if self._storage is None else [key for url in urls if (key := self._storage.key(url)) is not None]
 
     async def _with_streams(self, outcome: Outcome, record: Record) -> Outcome:
-        """Where stdout and stderr are in the storage; of a failed task also their ends."""
-        stdout, stdout_tail = await self._stream(record.stdout, outcome.verdict)
-        stderr, stderr_tail = await self._stream(record.stderr, outcome.verdict)
+        """Where the last execution's stdout and stderr are in the storage, and their ends if the server has no logs."""
+        ok = outcome.verdict is Verdict.OK
+        stdout, stdout_tail = await self._stream(record.streams.get("stdout", ()), outcome.stdout_tail, ok=ok)
+        stderr, stderr_tail = await self._stream(record.streams.get("stderr", ()), outcome.stderr_tail, ok=ok)
         return dataclasses.replace(
-            outcome,
-            stdout=stdout,
-            stderr=stderr,
-            stdout_tail=stdout_tail or outcome.stdout_tail,
-            stderr_tail=stderr_tail or outcome.stderr_tail,
+            outcome, stdout=stdout, stderr=stderr, stdout_tail=stdout_tail, stderr_tail=stderr_tail
         )
 
-    async def _stream(self, url: str | None, verdict: Verdict) -> tuple[str | None, str | None]:
-        """Its place, and its end if that is worth a look. A task that failed may not have got to writing it."""
-        key = self._storage.key(url) if self._storage is not None and url else None
-        if self._storage is None or key is None:
-            return None, None
-        if verdict is Verdict.OK:
-            return self._storage.url(key), None
+    async def _stream(self, urls: Sequence[str], tail: str, *, ok: bool) -> tuple[str | None, str]:
+        """Its place and its end. A task that failed may not have got to writing it, so that is looked at."""
+        keys = self._keys(urls)
+        if self._storage is None or not keys:
+            return None, tail
+        if ok and tail:
+            return self._storage.url(keys[-1]), tail
         try:
-            tail = await self._storage.tail(key)
+            kept = await self._storage.tail(keys[-1])
         except StagingError as error:
-            _log.debug("the end of %s is not to be had: %s", url, error)
-            return None, None
-        return (None, None) if tail is None else (self._storage.url(key), tail)
+            _log.debug("the end of %s is not to be had: %s", keys[-1], error)
+            return None, tail
+        return (None, tail) if kept is None else (self._storage.url(keys[-1]), kept or tail)
 
     async def _fetch(self, output: Output, url: str, target: Path, record: Record) -> Path | None:
         """None when the worker has written `output.url` itself. Raises FileNotFoundError."""

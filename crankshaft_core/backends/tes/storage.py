@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ INLINE_BYTES = 128 * 1024
 """What every server takes as an input's content (both documents: "a minimum of 128 KiB")."""
 _THREADS = 4
 _TAIL_BYTES = 4096
+_READ_BYTES = 1024 * 1024
 
 
 class Storage:
@@ -82,6 +83,10 @@ class Storage:
         found = await self._run_blocking(lambda: self._remote.tail(key, _TAIL_BYTES))
         return None if found is None else found.decode(errors="replace")
 
+    async def read(self, keys: Sequence[str], offset: int) -> bytes:
+        """At most 1 MiB of several files one after the other, from `offset` on."""
+        return await self._run_blocking(lambda: self._read(keys, offset))
+
     async def remove(self, key: str) -> None:
         """Delete what is below `key`."""
         await self._run_blocking(lambda: self._remote.remove(key))
@@ -132,6 +137,14 @@ class Storage:
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if self._remote.size(key) != size:
             self._remote.put(source, key)
+
+    def _read(self, keys: Sequence[str], offset: int) -> bytes:
+        for key in keys:
+            size = self._remote.size(key) or 0
+            if offset < size:
+                return self._remote.read(key, offset, min(size, offset + _READ_BYTES))
+            offset -= size
+        return b""
 
     def _fetch(self, output: Output, key: str, target: Path) -> Path | None:
         if not is_pattern(output.path) and output.type == "FILE":

@@ -70,6 +70,10 @@ class Profile:
     """Of the URLs it takes; None: any."""
     needs_output_type: bool = False
     wildcards_are_directories: bool = False
+    empties_stdin: bool = False
+    """It opens the file named as `stdin` for writing."""
+    shell_for_one_word: bool = False
+    """A command of one word is given to a shell."""
     early_exit_code: bool = False
     """Executors have an exit code of 0 while they run."""
 
@@ -95,6 +99,8 @@ FUNNEL = Profile(
     basic_by_tag=True,
     nulls=True,
     refuses_empty_content=True,
+    empties_stdin=True,
+    shell_for_one_word=True,
 )
 TESK = Profile(
     "tesk",

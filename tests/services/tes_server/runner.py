@@ -113,10 +113,12 @@ class Runner:
         for executor in task["executors"]:
             log: dict[str, Any] = {"start_time": now()}
             if self._profile.early_exit_code:
-                log["exit_code"] = 0
-            task["logs"][-1]["logs"].append(log)
+                task["logs"][-1]["logs"].append({**log, "exit_code": 0})
             log["exit_code"] = code = await self._execute(executor, log, sandbox)
             log["end_time"] = now()
+            if self._profile.early_exit_code:
+                task["logs"][-1]["logs"].pop()
+            task["logs"][-1]["logs"].append(log)  # the documents require its exit code
             if code != 0 and not executor.get("ignore_error"):
                 return "EXECUTOR_ERROR"
         return "COMPLETE"
@@ -126,13 +128,18 @@ class Runner:
         work_dir = sandbox.real(executor.get("workdir") or "/")
         work_dir.mkdir(parents=True, exist_ok=True)
         environment = {name: sandbox.translated(value) for name, value in executor.get("env", {}).items()}
+        command = [sandbox.translated(argument) for argument in executor["command"]]
+        if self._profile.shell_for_one_word and len(command) == 1:
+            command = ["/bin/sh", "-c", *command]
+        if self._profile.empties_stdin and executor.get("stdin"):
+            sandbox.real(executor["stdin"]).write_bytes(b"")
         with contextlib.ExitStack() as files:
             source = sandbox.real(executor["stdin"]) if executor.get("stdin") else Path(os.devnull)
             stdin = files.enter_context(source.open("rb"))
             streams = {name: files.enter_context(path.open("wb")) for name, path in paths.items()}
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(sandbox.translated(argument) for argument in executor["command"]),
+                    *command,
                     cwd=work_dir,
                     env={"PATH": os.environ["PATH"], "HOME": str(sandbox.root), **environment},
                     stdin=stdin,

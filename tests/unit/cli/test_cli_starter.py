@@ -20,7 +20,7 @@ def test_the_starter_file_loads_as_it_is():
 
 def test_every_example_in_it_loads_when_it_is_taken_out_of_its_comment():
     config = Config.parse(examples())
-    assert set(config.backends) >= {"cluster", "cluster-ssh", "docker", "tes"}
+    assert set(config.backends) >= {"cluster", "cluster-ssh", "own", "docker", "tes"}
     assert not config.warnings
 
 

@@ -54,8 +54,10 @@ class Cancellation:
 
     async def _step(self, now: float) -> None:
         due = [live for live, at in self._next_ask.items() if at <= now]
-        await self._ask([live for live in due if live.asked_to_end is None], force=False)
-        await self._ask([live for live in due if live.asked_to_end is not None], force=True)
+        patient = [live for live in due if live.asked_to_end is None]
+        again = [live for live in due if live.asked_to_end is not None]
+        await self._ask(patient, force=False)
+        await self._ask(again, force=True)
         for live in [live for live, since in self._wanted.items() if now - since >= self._cadence.cancel_timeout]:
             self._give_up(live)
         waiting = [live.ended for live in self._wanted if live.ended is not None and not live.ended.done()]

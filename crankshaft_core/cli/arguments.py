@@ -116,7 +116,7 @@ def _run(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         _many(parser, "--attribute", "K=V", "such as queue=short or account=lab"),
         add("--name", help="what it is called in messages and job lists"),
         add("-n", "--dry-run", action="store_true", help="print what would be submitted, and submit nothing"),
-        add("-q", "--quiet", action="store_true", help="on failure say nothing beside the task's own output"),
+        add("-q", "--quiet", action="store_true", help="say nothing of failures and waiting"),
     ]
 
 

@@ -42,7 +42,7 @@ class Follower:
     async def follow(self) -> int:
         """Show the output until the task has ended; return its exit code, or RUN_FAILED.
 
-        Raises asyncio.CancelledError if the task was cancelled, BrokenPipeError if nobody reads our output.
+        Raises asyncio.CancelledError if the task was cancelled, OSError if our own output cannot be written.
         """
         ended = asyncio.Event()
         shown = asyncio.ensure_future(self._show(ended))
@@ -60,7 +60,7 @@ class Follower:
             async with asyncio.TaskGroup() as group:
                 for relay in self._relays.values():
                     group.create_task(relay.run(ended))
-        except ExceptionGroup as failures:  # a pipe that nobody reads: nothing else escapes a relay
+        except ExceptionGroup as failures:  # our own output cannot be written: a pipe nobody reads, a full disk
             raise failures.exceptions[0] from None
 
     async def _conclude(self, end: TaskResult | BackendError) -> int:

@@ -33,7 +33,7 @@ async def _run(config: Config, content: bytes, options: Namespace) -> int:
             lines = _read(content, config, engine, options)
             if options.dry_run:
                 return _print_scripts(engine, lines)
-            return await _run_all(engine, lines, interrupts)
+            return await _run_all(engine, lines, interrupts, quiet=options.quiet)
 
 
 def _read(content: bytes, config: Config, engine: Engine, options: Namespace) -> list[TaskLine]:
@@ -58,10 +58,10 @@ def _print_scripts(engine: Engine, lines: list[TaskLine]) -> int:
     return exit_codes.OK
 
 
-async def _run_all(engine: Engine, lines: list[TaskLine], interrupts: Interrupts) -> int:
-    tally, start = Tally(), time.monotonic()
-    engine.subscribe(Notices())
-    engine.subscribe(tally)
+async def _run_all(engine: Engine, lines: list[TaskLine], interrupts: Interrupts, *, quiet: bool) -> int:
+    tally, start = Tally(quiet=quiet), time.monotonic()
+    for subscriber in (tally, *(() if quiet else (Notices(),))):
+        engine.subscribe(subscriber)
     with contextlib.ExitStack() as screen:
         if sys.stderr.isatty():
             from crankshaft_core.cli.progress import Bar

@@ -17,9 +17,10 @@ _SLOWEST = 3
 
 
 class Tally:
-    """Counts the ends of tasks, and says the first failures as they come. A subscriber of an engine."""
+    """Counts the ends of tasks, and unless `quiet` says the first failures as they come. A subscriber of an engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self.ok = 0
         self.submitted = 0
         self.failures: Counter[str] = Counter()
@@ -69,6 +70,8 @@ class Tally:
     def _fail(self, how: str, message: str) -> None:
         self.failures[how.replace("_", " ")] += 1
         count = self.failures.total()
+        if self._quiet:
+            return
         if count <= _FAILURES_SAID:
             say(message)
         if count == _FAILURES_SAID:

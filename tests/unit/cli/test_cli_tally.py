@@ -48,6 +48,13 @@ def test_a_failure_is_said_when_it_happens(tally, capsys):
     assert "align (local): exit code 3" in capsys.readouterr().err
 
 
+def test_nothing_is_said_to_those_who_want_quiet(capsys):
+    tally = Tally(quiet=True)
+    tally(ended("align", Verdict.FAILED, 3))
+    assert capsys.readouterr().err == ""
+    assert tally.failures["failed"] == 1
+
+
 def test_the_twenty_first_failure_is_only_counted(tally, capsys):
     for number in range(50):
         tally(ended(f"t{number}", Verdict.FAILED, 1))

@@ -1,0 +1,271 @@
+"""The client that runs the system's ssh, for sites with Kerberos or one-time codes.
+
+One master connection, and on it a session for each channel (ssh_config(5), ControlMaster). A master that a person has
+opened, by `crankshaft login` or by hand, is used where there is one; else one of our own is started, which ends by
+itself soon after the last session, even if we are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from crankshaft_core.drivers.ssh.channel import Channel
+from crankshaft_core.drivers.ssh.openssh_args import PIN_ALIAS, common, login_socket, option, quoted
+from crankshaft_core.drivers.ssh.openssh_log import failure, last_words
+from crankshaft_core.drivers.ssh.settings import SSHSettings
+from crankshaft_core.drivers.ssh.target import Target
+from crankshaft_core.errors import TransportError
+
+__all__ = ["OpenSSHLink"]
+
+PERSISTS = "20"
+"""Seconds that our master outlives its last session."""
+CHECK_TIMEOUT = 10.0
+"""Seconds for asking a master whether it is there; it does not touch the network."""
+LONGEST_SOCKET = 80
+"""Characters. A Unix socket's path has at most 104 on some systems, and ssh appends 17 while it makes one."""
+CHUNK = 65_536
+SLICE = 0.25
+"""Seconds after which a waiting reader looks whether somebody has closed the channel."""
+
+
+class OpenSSHLink:
+    """A master connection, ours or a person's."""
+
+    def __init__(self, settings: SSHSettings, target: Target) -> None:
+        self._settings = settings
+        self._target = target
+        self._folder = _private_folder()
+        self._log = self._folder / "log"
+        self._socket = self._folder / "m"
+        self._control: list[str] = []
+        self._own = False
+        self._starting: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """The master answers."""
+        return self._answers(self._control)
+
+    @property
+    def epitaph(self) -> str:
+        """What our master said last."""
+        return last_words(_text(self._log))
+
+    def establish(self) -> None:
+        """Find a master, or start one. Raises TransportError, AuthenticationError."""
+        for control in (option("ControlPath", quoted(login_socket(self._target))), []):
+            if self._answers(control):  # the empty one: what the user's own ssh_config says
+                self._control = control
+                return
+        self._control = option("ControlPath", quoted(self._socket))
+        self._start()
+
+    def open(self, command: str, *, timeout: float) -> Channel:  # noqa: ARG002 a session on a master opens at once
+        """A session on the master. It never makes a connection of its own: for that, its way there leads nowhere."""
+        args = self._common(self._control) + option("ControlMaster", "no") + option("LogLevel", "ERROR")
+        args += option("ProxyCommand", "false")
+        return _Channel([*args, "--", self._target.host, command], self._target.where)
+
+    def close(self) -> None:
+        """End our master; leave a person's alone."""
+        if self._starting is not None:
+            _kill(self._starting)
+        if self._own:
+            self._ask(self._control, "exit")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _common(self, control: Sequence[str]) -> list[str]:
+        return [*common(self._settings, self._target, batch=True, pin_file=self._pin_file()), *control]
+
+    def _pin_file(self) -> Path | None:
+        pin = self._settings.host_key
+        if pin is None:
+            return None
+        file = self._folder / "known_hosts"
+        if not file.exists():
+            file.write_text(f"{PIN_ALIAS} {pin.type} {pin.base64}\n", encoding="ascii")
+        return file
+
+    def _answers(self, control: Sequence[str]) -> bool:
+        return self._ask(control, "check") == 0
+
+    def _ask(self, control: Sequence[str], what: str) -> int | None:
+        args = [*self._common(control), "-O", what, "--", self._target.host]
+        try:
+            return subprocess.run(
+                args, stdin=subprocess.DEVNULL, capture_output=True, timeout=CHECK_TIMEOUT, check=False, env=_environ()
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return None
+        except FileNotFoundError as error:
+            raise TransportError(
+                f'{self._target.where}: client = "openssh" needs the program ssh, which is not on the PATH'
+            ) from error
+
+    def _start(self) -> None:
+        """Our own master. It goes to the background once it is let in, or ends with what went wrong in its log."""
+        args = self._common(self._control) + option("ControlMaster", "yes") + option("ControlPersist", PERSISTS)
+        with self._log.open("wb") as log:
+            self._starting = subprocess.Popen(
+                [*args, "-v", "-N", "--", self._target.host],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+                env=_environ(),
+            )
+        try:
+            status = self._starting.wait(self._target.connect_timeout * (1 + len(self._target.jumps)) + 1)
+        except subprocess.TimeoutExpired:
+            _kill(self._starting)
+            raise TransportError(
+                f"{self._target.where}: no connection within {self._target.connect_timeout:g} s"
+            ) from None
+        finally:
+            self._starting = None
+        if status != 0:
+            raise failure(_text(self._log), self._target)
+        self._own = True
+
+
+class _Channel:
+    """A session: a client process of the master, and its pipes."""
+
+    def __init__(self, args: Sequence[str], where: str) -> None:
+        self._where = where
+        # a session of its own: Ctrl-C at our terminal is not for it, and it cannot ask anything there
+        self._process = subprocess.Popen(
+            args,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            env=_environ(),
+        )
+        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        self._pipes = tuple(pipe for pipe in pipes if pipe is not None)
+        self._in, self._out, self._err = (pipe.fileno() for pipe in self._pipes)
+        for pipe in (self._in, self._out, self._err):
+            os.set_blocking(pipe, False)
+        self._open = {self._out, self._err}
+        self._stderr_tail = b""
+        self._closed = False
+        self._lock = threading.Lock()  # so that no descriptor is used while another thread closes it
+
+    def send(self, data: bytes, *, timeout: float) -> None:
+        """Write all of it."""
+        deadline = time.monotonic() + timeout
+        at = 0
+        while at < len(data):
+            at += self._write(data[at : at + CHUNK])
+            if at < len(data) and not _ready([self._in], select.POLLOUT, deadline):
+                raise TimeoutError("the other side takes no more")
+
+    def receive(self, timeout: float) -> tuple[bytes, bytes]:
+        """Read what there is, or wait for it."""
+        deadline = time.monotonic() + timeout
+        while True:
+            out, err = self._read(self._out), self._read(self._err)
+            self._stderr_tail = (self._stderr_tail + err)[-2000:]
+            if out or err:
+                return out, err
+            if self._closed or not self._open:
+                raise self._end()
+            if not _ready(list(self._open), select.POLLIN, deadline):
+                return b"", b""
+
+    def close(self) -> None:
+        """End the client process; the master then closes the session."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            _kill(self._process)
+            for pipe in self._pipes:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _write(self, data: bytes) -> int:
+        with self._lock:
+            if self._closed:
+                raise ConnectionError("connection closed")
+            try:
+                return os.write(self._in, data)
+            except BlockingIOError:
+                return 0
+            except OSError as error:
+                raise ConnectionError("connection closed") from error
+
+    def _read(self, pipe: int) -> bytes:
+        with self._lock:
+            if self._closed or pipe not in self._open:
+                return b""
+            try:
+                data = os.read(pipe, CHUNK)
+            except BlockingIOError:
+                return b""
+            if not data:
+                self._open.discard(pipe)
+            return data
+
+    def _end(self) -> Exception:
+        if b"Session open refused" in self._stderr_tail:
+            return TransportError(f"{self._where}: the server refuses another session; two are needed, see MaxSessions")
+        return EOFError("connection closed")
+
+
+def _ready(pipes: Sequence[int], what: int, deadline: float) -> bool:
+    """One of the pipes may be ready; false at the deadline."""
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        return False
+    poll = select.poll()
+    for pipe in pipes:
+        poll.register(pipe, what)
+    poll.poll(min(remaining, SLICE) * 1000)
+    return True
+
+
+def _private_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="ck-ssh-")
+    if len(folder) <= LONGEST_SOCKET:
+        return Path(folder)
+    os.rmdir(folder)  # noqa: PTH106 made by mkdtemp just now
+    return Path(tempfile.mkdtemp(prefix="ck-ssh-", dir="/tmp"))
+
+
+def _environ() -> dict[str, str]:
+    """Nothing may pop up a window to ask for a password."""
+    environ = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "SSH_ASKPASS"}}
+    return {**environ, "SSH_ASKPASS_REQUIRE": "never"}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With its children, a jump host's ssh for instance. It leads a session, so its pid is the group's."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

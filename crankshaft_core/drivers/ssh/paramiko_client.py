@@ -1,0 +1,370 @@
+"""The client for which nothing need be installed. The only file that knows paramiko; none of its objects leaves it.
+
+Host keys, the order of keys and ssh_config are decided elsewhere: paramiko does the cryptography and the channels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import socket
+import threading
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import paramiko
+from paramiko.agent import AgentSSH
+
+from crankshaft_core.drivers.ssh.agent import Agent, AgentKey
+from crankshaft_core.drivers.ssh.channel import Channel
+from crankshaft_core.drivers.ssh.host_keys import fingerprint, known_types, problem
+from crankshaft_core.drivers.ssh.identities import Candidate, candidates
+from crankshaft_core.drivers.ssh.refusal import code_needed, not_let_in
+from crankshaft_core.drivers.ssh.settings import HostKey, SSHSettings
+from crankshaft_core.drivers.ssh.sockets import ProxyProcess, dial
+from crankshaft_core.drivers.ssh.target import Target
+from crankshaft_core.errors import AuthenticationError, BackendError, TransportError
+
+__all__ = ["ParamikoLink"]
+
+CHUNK = 65_536
+"""Bytes read at once."""
+SLICE = 0.25
+"""Seconds after which a waiting reader looks whether somebody has closed the channel."""
+_CLIENT = "paramiko"
+_LOG = "crankshaft_core.drivers.ssh.paramiko"
+_RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+
+
+class ParamikoLink:
+    """The transports of all hops; channels are opened on the last."""
+
+    def __init__(self, settings: SSHSettings, target: Target) -> None:  # noqa: ARG002 all it needs is in the target
+        self._target = target
+        self._transports: list[paramiko.Transport] = []
+        self._proxies: list[ProxyProcess] = []
+        self._dialled: list[socket.socket] = []
+
+    @property
+    def alive(self) -> bool:
+        """All transports still say so."""
+        return all(transport.is_active() for transport in self._transports)
+
+    @property
+    def epitaph(self) -> str:
+        """What the first broken transport broke of."""
+        errors = [str(transport.saved_exception or "") for transport in self._transports]
+        return next(filter(None, errors), "")
+
+    def establish(self) -> None:
+        """One hop after the other."""
+        _keep_paramiko_quiet()
+        for hop in (*self._target.jumps, self._target):
+            self._extend(hop)
+
+    def open(self, command: str, *, timeout: float) -> Channel:
+        """A session on the last transport."""
+        transport = self._transports[-1]
+        with _deadline(transport, timeout) as late:
+            try:
+                channel = transport.open_session(timeout=timeout)
+                channel.exec_command(command)
+            except paramiko.ChannelException as error:
+                raise TransportError(
+                    f"{self._target.where}: the server refuses another session; two are needed, see MaxSessions"
+                ) from error
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                if late.is_set() or "Timeout" in str(error):
+                    raise TimeoutError(f"no session within {timeout:g} s") from error
+                raise ConnectionError(str(error) or "connection lost") from error
+        return _Channel(channel)
+
+    def close(self) -> None:
+        """From the last transport to the first."""
+        for connection in self._dialled:
+            with contextlib.suppress(OSError):  # wakes up a connect under way; an error if there is none
+                connection.shutdown(socket.SHUT_RDWR)
+        for transport in reversed(self._transports):
+            _end(transport)
+        for proxy in reversed(self._proxies):
+            proxy.close()
+        self._proxies.clear()
+        for connection in self._dialled:
+            connection.close()
+
+    def _extend(self, target: Target) -> None:
+        way = self._way(target)
+        transport = paramiko.Transport(way)
+        transport.set_log_channel(_LOG)
+        self._transports.append(transport)
+        with _deadline(transport, target.connect_timeout) as late:
+            try:
+                _shake_hands(transport, target)
+                _authenticate(transport, target)
+            except BackendError:
+                raise
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                raise TransportError(f"{target.where}: {self._reason(error, target, late)}") from error
+        transport.set_keepalive(max(1, int(target.keepalive)))
+
+    def _way(self, target: Target) -> socket.socket | paramiko.Channel:
+        if self._transports:
+            return self._tunnel(target)
+        if target.proxy_command is None:
+            return dial(target, self._dialled.append)
+        self._proxies.append(ProxyProcess(target.proxy_command))
+        return self._proxies[-1].socket
+
+    def _tunnel(self, target: Target) -> paramiko.Channel:
+        address = (target.hostname, target.port)
+        try:
+            return self._transports[-1].open_channel(
+                "direct-tcpip", address, ("127.0.0.1", 0), timeout=target.connect_timeout
+            )
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            text = error.text if isinstance(error, paramiko.ChannelException) else str(error)
+            raise TransportError(
+                f"{target.where}: cannot reach {target.hostname} port {target.port} through the jump host: {text}"
+            ) from error
+
+    def _reason(self, error: Exception, target: Target, late: threading.Event) -> str:
+        if late.is_set():
+            return f"no connection within {target.connect_timeout:g} s"
+        words = [proxy.last_words for proxy in self._proxies if proxy.last_words]
+        if words:
+            return f"ProxyCommand: {words[-1]}"
+        return str(error) or "the server hung up"
+
+
+class _Channel:
+    """A session's streams."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._closed = False
+        self._ready = select.poll()
+        self._ready.register(channel.fileno(), select.POLLIN)
+
+    def send(self, data: bytes, *, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        at = 0
+        while at < len(data):
+            self._channel.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                sent = self._channel.send(data[at : at + CHUNK])
+            except TimeoutError:
+                raise TimeoutError("the other side takes no more") from None
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise ConnectionError(str(error) or "connection lost") from error
+            if sent == 0:
+                raise ConnectionError("connection lost")
+            at += sent
+
+    def receive(self, timeout: float) -> tuple[bytes, bytes]:
+        deadline = time.monotonic() + timeout
+        while True:
+            ended = bool(self._channel.closed or self._channel.eof_received or self._closed)
+            out, err = self._take()
+            if out or err:
+                return out, err
+            if ended:
+                raise EOFError("connection closed")
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return b"", b""
+            self._ready.poll(min(remaining, SLICE) * 1000)
+
+    def close(self) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # hanging up on a dead line
+            self._channel.close()
+
+    def _take(self) -> tuple[bytes, bytes]:
+        out = self._channel.recv(CHUNK) if self._channel.recv_ready() else b""
+        err = self._channel.recv_stderr(CHUNK) if self._channel.recv_stderr_ready() else b""
+        return out, err
+
+
+class _AgentSigner(paramiko.AgentKey):
+    """A key of the agent. If the agent will not sign, the server refuses this key, and the next one is tried."""
+
+    def __init__(self, agent: Agent, key: AgentKey) -> None:
+        super().__init__(AgentSSH(), key.blob, key.comment)
+        self._signer = agent
+
+    def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> bytes:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] the stubs say Message; paramiko's code takes and gives bytes
+        try:
+            return self._signer.sign(self.asbytes(), data, algorithm=algorithm or self.get_name())
+        except OSError:
+            return b""
+
+
+@contextlib.contextmanager
+def _deadline(transport: paramiko.Transport, seconds: float) -> Generator[threading.Event]:
+    """Closes the transport after `seconds`, since not all of paramiko's waits end by themselves. Set: it happened."""
+    late = threading.Event()
+
+    def expire() -> None:
+        late.set()
+        transport.close()
+
+    timer = threading.Timer(seconds, expire)
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _end(transport: paramiko.Transport) -> None:
+    """Close it, and see its thread end."""
+    transport.close()
+    if transport.is_alive():
+        transport.join(2)
+    transport.sock.close()
+
+
+def _keep_paramiko_quiet() -> None:
+    """Paramiko logs tracebacks of what is raised anyway. Who wants them gives this logger a level."""
+    logger = logging.getLogger(_LOG)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL + 1)
+
+
+def _shake_hands(transport: paramiko.Transport, target: Target) -> None:
+    """Agree on keys, and make sure that it is the right host."""
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = target.connect_timeout
+    options = transport.get_security_options()
+    wanted = [name for type_ in known_types(target.place) for name in (_RSA if type_ == "ssh-rsa" else (type_,))]
+    first = [name for name in wanted if name in options.key_types]
+    options.key_types = (*first, *(name for name in options.key_types if name not in first))
+    transport.start_client(timeout=target.connect_timeout)
+    key = transport.get_remote_server_key()
+    offered = HostKey(key.get_name(), key.get_base64())
+    wrong = problem(target.place, offered.type, fingerprint(offered))
+    if wrong is not None:
+        raise AuthenticationError(wrong)
+
+
+def _authenticate(transport: paramiko.Transport, target: Target) -> None:
+    accepted = _accepted_methods(transport, target)
+    if accepted is None:
+        return
+    more: Sequence[str] | None = accepted
+    if "publickey" in accepted:
+        more = _offer_keys(transport, target, accepted)
+    if more is None:
+        return
+    if target.password is None:
+        raise code_needed(target, client=_CLIENT, accepted=more)
+    _offer_password(transport, target)
+
+
+def _accepted_methods(transport: paramiko.Transport, target: Target) -> Sequence[str] | None:
+    """What the server takes; None if it takes us as we are."""
+    try:
+        transport.auth_none(target.user)
+    except paramiko.BadAuthenticationType as error:
+        return error.allowed_types
+    return None
+
+
+def _offer_keys(transport: paramiko.Transport, target: Target, accepted: Sequence[str]) -> Sequence[str] | None:
+    """None once let in; else what the server wants besides a key, or instead of one where there is a password."""
+    tried: list[str] = []
+    with _agent(target) as agent:
+        for candidate in _candidates(target, agent):
+            key = _load(candidate, target, agent)
+            if key is None:
+                continue
+            tried.append(candidate.label)
+            try:
+                return transport.auth_publickey(target.user, key) or None
+            except paramiko.AuthenticationException as error:
+                if not transport.is_active():
+                    raise _cut_off(target, tried, accepted) from error
+                if "timeout" in str(error):
+                    raise TransportError(f"{target.where}: no answer while logging in") from error
+    if target.password is not None:
+        return [method for method in accepted if method != "publickey"]
+    raise not_let_in(target, tried=tried, accepted=accepted, client=_CLIENT)
+
+
+def _cut_off(target: Target, tried: Sequence[str], accepted: Sequence[str]) -> BackendError:
+    """The line went dead while keys were offered: by the server's will if it had refused some before."""
+    if len(tried) > 1:
+        return not_let_in(target, tried=tried, accepted=accepted, client=_CLIENT, hung_up=True)
+    return TransportError(f"{target.where}: connection lost while logging in")
+
+
+def _offer_password(transport: paramiko.Transport, target: Target) -> None:
+    assert target.password is not None
+    try:
+        more = transport.auth_password(target.user, target.password.reveal())
+    except paramiko.BadAuthenticationType as error:
+        raise code_needed(target, client=_CLIENT, accepted=error.allowed_types) from error
+    except paramiko.AuthenticationException as error:
+        raise AuthenticationError(
+            f"{target.where}: the password was refused. Correct it; it is not tried again by itself."
+        ) from error
+    if more:
+        raise code_needed(target, client=_CLIENT, accepted=more)
+
+
+@contextlib.contextmanager
+def _agent(target: Target) -> Generator[Agent | None]:
+    """The agent, if there is one that answers."""
+    try:
+        agent = Agent(target.agent) if target.agent else None
+    except OSError:  # none runs, or SSH_AUTH_SOCK is of an old session
+        agent = None
+    with agent or contextlib.nullcontext():
+        yield agent
+
+
+def _candidates(target: Target, agent: Agent | None) -> list[Candidate]:
+    return candidates(
+        named=target.identities,
+        defaults=target.default_identities,
+        agent=_held(agent),
+        agent_too=not target.identities_only,
+    )
+
+
+def _held(agent: Agent | None) -> list[AgentKey]:
+    try:
+        return agent.identities() if agent else []
+    except OSError:
+        return []
+
+
+def _load(candidate: Candidate, target: Target, agent: Agent | None) -> paramiko.PKey | None:
+    """The key itself; None for a file that cannot be used without a passphrase, or not by paramiko."""
+    if candidate.agent is not None:
+        assert agent is not None
+        return _AgentSigner(agent, candidate.agent)
+    assert candidate.path is not None
+    if not candidate.encrypted:
+        return _read_key(candidate.path, None)
+    if target.passphrase is None:
+        return None
+    key = _read_key(candidate.path, target.passphrase.reveal())
+    if key is None:
+        raise AuthenticationError(f"{target.where}: the passphrase does not open {candidate.path}")
+    return key
+
+
+def _read_key(path: str, passphrase: str | None) -> paramiko.PKey | None:
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            key = kind.from_private_key_file(path, passphrase)
+        except (paramiko.SSHException, ValueError, OSError):  # a key of another kind, or a wrong passphrase
+            continue
+        certificate = f"{path}-cert.pub"
+        if Path(certificate).is_file():
+            key.load_certificate(certificate)
+        return key
+    return None

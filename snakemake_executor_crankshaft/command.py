@@ -1,12 +1,14 @@
-"""The shell command that runs one job through an inner Snakemake."""
+"""The command that runs one job through an inner Snakemake."""
 
 from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from crankshaft_core.task import Execution
 
 __all__ = ["InnerRun", "quiet_arguments", "wait_arguments"]
 
@@ -16,6 +18,8 @@ only the retries of preemptible rules outrank it (`Rule.restart_times`), and an 
 
 AT_ONCE = ("--max-jobs-per-timespan", "1000/0s")
 """The limit's timer, 1 s by default, keeps an inner run alive after its work is done."""
+
+REMOTE = ("--mode", "remote")
 
 _ARGUMENT_BYTES = 100_000
 """More than this in file names goes into a file: a command line holds 2 MiB in all (execve(2), ARG_MAX)."""
@@ -31,12 +35,17 @@ class InnerRun:
     precommand: str = ""
     """Shell text that has to succeed first."""
 
-    def shell_text(self) -> str:
-        """The command, for any POSIX shell."""
-        fixed = (*ONCE, *AT_ONCE, "--mode", "remote")
-        words = (self.python, "-m", "snakemake", "--snakefile", self.snakefile, *self.arguments, *fixed)
-        command = shlex.join(words)
-        return f"{self.precommand} && {command}" if self.precommand else command
+    def execution(self, *, env: Mapping[str, str], work_dir: str | None) -> Execution:
+        """The inner run as a task's execution.
+
+        Without a shell in between where there can be none: a shell that is told to end does so at once, and its
+        children have no time to.
+        """
+        words = ("-m", "snakemake", "--snakefile", self.snakefile, *self.arguments, *ONCE, *AT_ONCE, *REMOTE)
+        if not self.precommand:
+            return Execution(program=self.python, args=words, env=env, work_dir=work_dir)
+        command = f"{self.precommand} && {shlex.join((self.python, *words))}"
+        return Execution(command=command, env=env, work_dir=work_dir)
 
 
 def quiet_arguments(*, verbose: bool, group: bool) -> tuple[str, ...]:

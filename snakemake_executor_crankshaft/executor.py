@@ -20,6 +20,7 @@ from snakemake_interface_executor_plugins.settings import ExecMode, SharedFSUsag
 from snakemake_executor_crankshaft.settings import ExecutorSettings
 
 if TYPE_CHECKING:
+    from snakemake_executor_crankshaft.command import InnerRun
     from snakemake_executor_crankshaft.reporter import Outcome
     from snakemake_executor_crankshaft.run import Run
 
@@ -63,22 +64,23 @@ class Executor(RealExecutor):
         info = SubmittedJobInfo(job)
         self.report_job_submission(info)
         try:
-            self._run.start(job, info, self.format_job_exec(job))
+            self._run.start(job, info, self._inner_run(job))
         except CrankshaftError as error:
             self._report(info, error)
 
     def cancel(self) -> None:
-        """End every job, wait until that is confirmed, and name what is not."""
-        from crankshaft_core.errors import CancelUnconfirmed
+        """End every job, wait until that is confirmed, and name what is not. A second Ctrl-C ends the waiting."""
+        from crankshaft_core.errors import CrankshaftError
 
         try:
+            self.logger.info(f"Cancelling {len(self._run.live())} jobs; Ctrl-C again leaves without waiting for them.")
             self._run.cancel()
-        except CancelUnconfirmed as error:
+        except CrankshaftError as error:
             self.logger.error(str(error))  # noqa: TRY400 - a message for a person, not a traceback
         except (KeyboardInterrupt, SystemExit):
+            self._open = False
             left = ", ".join(self._run.live())
             self.logger.error(f"Left before it was confirmed that these have ended: {left}")  # noqa: TRY400 - as above
-            raise
         self.shutdown()
 
     def shutdown(self) -> None:
@@ -94,22 +96,6 @@ class Executor(RealExecutor):
             self.logger.error(str(error))  # noqa: TRY400 - a message for a person, not a traceback
         finally:
             self._sigterm.remove()
-
-    def format_job_exec(self, job: Any) -> str:
-        """The command that runs the job through an inner Snakemake, for the shell."""
-        from snakemake_executor_crankshaft.arguments import split_arguments
-        from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments
-
-        spawned = self.workflow.spawned_job_args_factory
-        quiet = quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group())
-        arguments = (
-            *split_arguments(self._job_args(job)),
-            *self._wait_arguments(job),
-            *split_arguments(spawned.general_args(executor_common_settings=self.common_settings)),
-            *quiet,
-        )
-        precommand = spawned.precommand(executor_common_settings=self.common_settings)
-        return InnerRun(self.get_python_executable(), self._snakefile(), arguments, precommand).shell_text()
 
     def get_python_executable(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride] (untyped)
         """This interpreter, where the jobs see it."""
@@ -128,6 +114,20 @@ class Executor(RealExecutor):
     def _cores(self, job: Any) -> int | str:
         """What the job asked for, and was given; or `--cores`, since threads may be a fraction of those."""
         return max(1, job.threads) if self.cores == "all" else self.cores
+
+    def _inner_run(self, job: Any) -> InnerRun:
+        from snakemake_executor_crankshaft.arguments import split_arguments
+        from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments
+
+        spawned = self.workflow.spawned_job_args_factory
+        arguments = (
+            *split_arguments(self._job_args(job)),
+            *self._wait_arguments(job),
+            *split_arguments(spawned.general_args(executor_common_settings=self.common_settings)),
+            *quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group()),
+        )
+        precommand = spawned.precommand(executor_common_settings=self.common_settings)
+        return InnerRun(self.get_python_executable(), self._snakefile(), arguments, precommand)
 
     def _job_args(self, job: Any) -> str:
         inherited = cast("Any", super()).get_job_args

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from crankshaft_core.blocking import BlockingEngine, TaskFuture
 from crankshaft_core.config import BackendConfig, Config
 from crankshaft_core.errors import ConfigError
-from crankshaft_core.task import Task
+from snakemake_executor_crankshaft.command import InnerRun
 from snakemake_executor_crankshaft.environment import job_environment
 from snakemake_executor_crankshaft.guesses import guesses
 from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
@@ -59,13 +59,14 @@ class Run:
         if problems:
             raise ConfigError(list(problems))
 
-    def start(self, job: Job, info: object, command: str) -> None:
+    def start(self, job: Job, info: object, inner: InnerRun) -> None:
         """Hand the job to its backend and return at once. Raises ConfigError if that cannot take it."""
         backend = self._backend(job)
         request = self._request(job, backend)
         for name in request.unused:
             self._say_once(f"backend {backend.name!r} has no use for {name} of rule {_rules(job)}")
-        future = self._engine.spawn(backend.name, self._task(job, command, backend, request))
+        execution = inner.execution(env=self._environment(backend), work_dir=self._surroundings.work_dir)
+        future = self._engine.spawn(backend.name, task_of(job, execution, request, run=self._engine.run_id))
         self._live.add(future)
         future.add_done_callback(self._live.discard)
         self._reporter.follow(info, future)
@@ -111,11 +112,9 @@ class Run:
         except ConfigError as error:
             raise ConfigError([f"rule {_rules(job)}: {problem}" for problem in error.problems]) from error
 
-    def _task(self, job: Job, command: str, backend: BackendConfig, request: Request) -> Task:
+    def _environment(self, backend: BackendConfig) -> Mapping[str, str]:
         shared = self._surroundings.shared_software
-        env = job_environment(self._surroundings.env, backend.env, os.environ, shared=shared)
-        work_dir = self._surroundings.work_dir
-        return task_of(job, command, request, env=env, work_dir=work_dir, run=self._engine.run_id)
+        return job_environment(self._surroundings.env, backend.env, os.environ, shared=shared)
 
     def _problems(self, job: SingleJob) -> list[str]:
         from snakemake_interface_common.exceptions import WorkflowError

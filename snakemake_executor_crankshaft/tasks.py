@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 from crankshaft_core.task import Execution, Task
@@ -12,20 +11,12 @@ from snakemake_executor_crankshaft.resources import Request
 __all__ = ["task_of", "title"]
 
 
-def task_of(
-    job: Job,
-    command: str,
-    request: Request,
-    *,
-    env: Mapping[str, str],
-    work_dir: str | None,
-    run: str,
-) -> Task:
-    """The task that runs `command` for `job`. `run` is the workflow's run, which the description names."""
+def task_of(job: Job, execution: Execution, request: Request, *, run: str) -> Task:
+    """The task that does the job's work by `execution`. `run` is the run's id, which the description names."""
     return Task(
         name=title(job),
         description=f"{run}: {_description(job)}",
-        executions=(Execution(command=command, env=env, work_dir=work_dir),),
+        executions=(execution,),
         resources=request.resources,
         attributes=request.attributes,
     )

@@ -13,30 +13,35 @@ FAILING = """
 """
 
 
-class TestMessage:
-    @pytest.fixture(scope="class")
-    def said(self, shared_workflow: Callable[[str], Workflow]) -> str:
-        return shared_workflow("failing").write(FAILING).run("s3.txt", ok=False)
+@pytest.fixture(scope="module")
+def said(shared_workflow: Callable[[str], Workflow]) -> str:
+    return shared_workflow("failing").write(FAILING).run("s3.txt", ok=False)
 
-    def test_it_names_the_job_the_backend_and_its_job_id(self, said: str) -> None:
-        assert "message: a[sample=s3] (local " in said
-        assert "external_jobid: " in said
 
-    def test_it_shows_the_end_of_stderr(self, said: str) -> None:
-        assert "\n            why it failed\n" in said
+def test_it_names_the_job_the_backend_and_its_job_id(said: str) -> None:
+    assert "message: a[sample=s3] (local " in said
+    assert "external_jobid: " in said
 
-    def test_it_shows_the_exit_code_of_the_rules_own_command(self, said: str) -> None:
-        assert "returned non-zero exit status 7" in said
 
-    def test_it_names_the_files_that_tell_more(self, said: str) -> None:
-        assert "stderr (check log file(s) for error details)" in said
+def test_it_shows_the_end_of_stderr(said: str) -> None:
+    assert "\n            why it failed\n" in said
 
-    def test_it_holds_nothing_of_the_inner_runs_small_talk(self, said: str) -> None:
-        assert said.count("Building DAG of jobs") == 1
-        assert said.count("Shutting down") == 1
 
-    def test_it_holds_no_traceback(self, said: str) -> None:
-        assert "Traceback" not in said
+def test_it_shows_the_exit_code_of_the_rules_own_command(said: str) -> None:
+    assert "returned non-zero exit status 7" in said
+
+
+def test_it_names_the_files_that_tell_more(said: str) -> None:
+    assert "stderr (check log file(s) for error details)" in said
+
+
+def test_it_holds_nothing_of_the_inner_runs_small_talk(said: str) -> None:
+    assert said.count("Building DAG of jobs") == 1
+    assert said.count("Shutting down") == 1
+
+
+def test_it_holds_no_traceback(said: str) -> None:
+    assert "Traceback" not in said
 
 
 def test_the_files_that_tell_more_are_there(workflow: Workflow) -> None:

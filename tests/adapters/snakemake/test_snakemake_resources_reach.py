@@ -20,7 +20,7 @@ CONFIG = """
     name = "big"
     kind = "Generic"
     env = { PLACE = "big" }
-    submit = "echo ~{cpu} ~{ram_mb} ~{gpu} ~{queue} ~{qos} >> asked.big; ~{command}"
+    submit = "echo ~{cpu} ~{ram_mb} ~{gpu} ~{queue} ~{qos} >> wanted; ~{command}"
 """
 
 SNAKEFILE = """
@@ -35,7 +35,7 @@ SNAKEFILE = """
         output: "b.txt"
         resources: crankshaft_backend="big", mem_mb_per_cpu=512, gpu=1, slurm_partition="long", qos="high"
         threads: 2
-        shell: "cat asked.big > {output}; echo $PLACE >> {output}"
+        shell: "cat wanted > {output}; echo $PLACE >> {output}"
     rule c:
         input: "a.txt"
         output: "c.txt"
@@ -46,7 +46,7 @@ SNAKEFILE = """
 @pytest.fixture(scope="module")
 def ran(shared_workflow: Callable[[str], Workflow]) -> Workflow:
     workflow = shared_workflow("resources").write(SNAKEFILE, CONFIG)
-    (workflow.dir / "said").write_text(workflow.run("--jobs", "1"))
+    (workflow.dir / "said").write_text(workflow.run("--jobs", "1", "--default-resources", "io=1"))
     return workflow
 
 

@@ -1,59 +1,8 @@
 """Workflows that come to a good end on the built-in backend, with nothing configured."""
 
-from collections.abc import Callable
-
-import pytest
+import json
 
 from tests.adapters.snakemake.workflow import Workflow
-
-
-class TestChain:
-    """Two rules, one after the other; a polling executor would wait ten minutes to report the first."""
-
-    SNAKEFILE = """
-        rule all:
-            input: "b.txt"
-        rule a:
-            output: "a.txt"
-            shell: "echo hello > {output}"
-        rule b:
-            input: "a.txt"
-            output: "b.txt"
-            log: "b.log"
-            threads: 2
-            run:
-                print("running b")
-                open(output[0], "w").write(open(input[0]).read() + f"threads {threads}\\n")
-    """
-
-    @pytest.fixture(scope="class")
-    def said(self, ran: Workflow) -> str:
-        return ran.read("said")
-
-    @pytest.fixture(scope="class")
-    def ran(self, shared_workflow: Callable[[str], Workflow]) -> Workflow:
-        workflow = shared_workflow("chain").write(self.SNAKEFILE)
-        said = workflow.run("--seconds-between-status-checks", "600", timeout=100)
-        (workflow.dir / "said").write_text(said)
-        return workflow
-
-    def test_both_rules_ran_with_the_threads_they_asked_for(self, ran: Workflow) -> None:
-        assert ran.read("b.txt") == "hello\nthreads 2\n"
-
-    def test_the_log_names_the_jobs_of_the_backend(self, said: str) -> None:
-        assert "a: job " in said
-        assert " on local" in said
-
-    def test_the_limit_is_said_once(self, said: str) -> None:
-        assert said.count("jobs at once") == 1
-
-    def test_nothing_is_left_running(self, ran: Workflow) -> None:
-        assert ran.processes() == []
-
-    def test_nothing_is_left_of_the_run_in_the_working_directory(self, ran: Workflow) -> None:
-        assert sorted(path.name for path in ran.dir.iterdir() if not path.name.startswith(".")) == [
-            "Snakefile", "a.txt", "b.txt", "said",
-        ]  # fmt: skip
 
 
 class TestNames:
@@ -113,8 +62,6 @@ def test_declared_variables_arrive_byte_for_byte(workflow: Workflow) -> None:
                 json.dump({name: os.environ.get(name) for name in ("CK_A", "CK_B", "CK_C")}, open(output[0], "w"))
     """)
     workflow.run("--envvars", "CK_C")
-    import json
-
     assert json.loads(workflow.read("env.json")) == nasty
 
 

@@ -9,6 +9,8 @@ from crankshaft_core.errors import ConfigError
 
 TES = '[[backends]]\nname = "a"\nkind = "TES"\n'
 SSH = '[[backends]]\nname = "a"\nkind = "Generic"\nsubmit = "~{command}"\n'
+OPTIONS = "storage.options"
+BESIDE = "must stand in the same file as"
 NAME = '[[backends]]\nname = "a"\n'
 
 
@@ -32,28 +34,27 @@ def refusal(directory: Path, user: str, project: str) -> str:
         (
             TES + 'url = "https://good"\nhttp = { basic_auth_token = "x" }',
             NAME + 'url = "https://evil"',
-            "USER:5: backends.a.http.basic_auth_token: must stand in the same file as url, which is at Crankshaft.toml:3",
+            f"USER:5: backends.a.http.basic_auth_token: {BESIDE} url, which is at Crankshaft.toml:3",
         ),
         (
             TES + 'url = "https://good"\nhttp = { auth = { type = "bearer", token = { env = "T" } } }',
             '[[backends]]\nname = "b"\nextends = "a"\nurl = "https://evil"',
-            "USER:5: backends.b.http.auth.token: must stand in the same file as url, which is at Crankshaft.toml:4",
+            f"USER:5: backends.b.http.auth.token: {BESIDE} url, which is at Crankshaft.toml:4",
         ),
         (
             SSH + 'locale = { host = "good", password = "x" }',
             NAME + 'locale = { host = "evil" }',
-            "USER:5: backends.a.locale.password: must stand in the same file as locale.host, which is at Crankshaft.toml:3",
+            f"USER:5: backends.a.locale.password: {BESIDE} locale.host, which is at Crankshaft.toml:3",
         ),
         (
             SSH + 'locale = { host = "good" }',
             NAME + 'locale = { password = "x" }',
-            "Crankshaft.toml:3: backends.a.locale.password: must stand in the same file as locale.host, which is at USER:5",
+            f"Crankshaft.toml:3: backends.a.locale.password: {BESIDE} locale.host, which is at USER:5",
         ),
         (
-            TES + 'url = "https://t"\nstorage = { url = "s3://b", options = { secret = "x" } }',
+            TES + 'url = "https://t"\nstorage = { url = "s3://b", options = { key = "x" } }',
             NAME + 'storage = { options = { endpoint_url = "https://evil" } }',
-            "USER:5: backends.a.storage.options.secret: must stand in the same file as storage.options.endpoint_url, "
-            "which is at Crankshaft.toml:3",
+            f"USER:5: backends.a.{OPTIONS}.key: {BESIDE} {OPTIONS}.endpoint_url, which is at Crankshaft.toml:3",
         ),
         (
             TES + 'url = "https://good"\nhttp = { basic_auth_token = "x" }',
@@ -66,7 +67,7 @@ def refusal(directory: Path, user: str, project: str) -> str:
             "Crankshaft.toml:3: backends.a.locale.port: would lead the secret of USER:5 elsewhere",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_secret_whose_address_is_in_another_file_is_refused(tmp_path: Path, user: str, project: str, expected: str):
     assert refusal(tmp_path, user, project) == expected
 

@@ -18,12 +18,15 @@ jsonschema = pytest.importorskip("jsonschema")  # comes with snakemake
 
 VALID = [
     '[[backends]]\nname = "a"\nkind = "Docker"\nmounts = ["/a:/b", { source = "/c", target = "/d", read-only = true }]',
-    '[[backends]]\nname = "a"\npreset = "local"\nmax-tasks = 3\nmonitor-frequency = 5\nqueues = [{ name = "q", max_time = "1h" }]',
+    '[[backends]]\nname = "a"\npreset = "local"\nmax-tasks = 3\nmonitor-frequency = 5',
+    '[[backends]]\nname = "a"\npreset = "local"\nqueues = [{ name = "q", max_time = "1h" }]',
     '[[backends]]\nname = "b"\nextends = "a"',
-    '[backends.a]\nkind = "TES"\nurl = "https://t"\ninterval = "5s"\nstorage = "s3://b"\nhttp = { auth = { type = "bearer", token = { env = "X" } } }',
-    '[backends.a]\nkind = "Generic"\nsubmit = "x"\nlocale = { host = "h", password = "p" }\nenv = ["PATH"]\nattributes = { a-b = "c" }',
-    '[backends.a]\nkind = "Docker"\ndefaults = { ram = "8GB", time = "90m", cpu = 1.5, zones = ["a"] }\nretry = { on = "lost" }',
-]  # fmt: skip
+    '[backends.a]\nkind = "TES"\nurl = "https://t"\ninterval = "5s"\nstorage = "s3://b"',
+    '[backends.a]\nkind = "TES"\n[backends.a.http]\nauth = { type = "bearer", token = { env = "X" } }',
+    '[backends.a]\nkind = "Generic"\nsubmit = "x"\nlocale = { host = "h", password = "p" }\nenv = ["PATH"]',
+    '[backends.a]\nkind = "Docker"\nattributes = { a-b = "c" }\nretry = { on = "lost" }\nenv = { A = true, B = "x" }',
+    '[backends.a]\nkind = "Docker"\ndefaults = { ram = "8GB", time = "90m", cpu = 1.5, zones = ["a"], disk = 1 }',
+]
 
 INVALID = [
     '[[backends]]\nkind = "Docker"',

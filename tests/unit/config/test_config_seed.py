@@ -84,9 +84,10 @@ def test_the_seeds_regex_is_read():
 def test_the_published_seed_loads_as_written_with_a_warning_that_shows_the_fix():
     config = Config.parse(SEED.replace("~{ram_mb}M", "~{ram_mb}G"), source="Crankshaft.toml")
     assert config.backends["hpc_cluster_slurm"].submit == seed().submit.replace("}M", "}G")
-    assert config.warnings == (
+    [warning] = config.warnings
+    assert warning == (
         "Crankshaft.toml:7: backends.hpc_cluster_slurm.submit: ~{ram_mb}G asks for far too much memory: "
-        "~{ram_mb} is MiB, so 8 GiB becomes 8192G; write --mem=~{ram_mb}M",
+        "~{ram_mb} is MiB, so 8 GiB becomes 8192G; write --mem=~{ram_mb}M"
     )
 
 

@@ -86,8 +86,11 @@ def test_other_variables_are_none_of_ours(tmp_path: Path):
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"MY__MAX_TASKS": "3", "my__max_tasks": "4"}, "my__max_tasks: sets the same field as CRANKSHAFT_BACKENDS__MY__MAX_TASKS"),
-        ({"MY__MAX_TASKS": "3", "MY__max-tasks": "4"}, "MY__max-tasks: sets the same field as CRANKSHAFT_BACKENDS__MY__MAX_TASKS"),
+        ({"MY__QUEUE": "3", "my__queue": "4"}, "my__queue: sets the same field as CRANKSHAFT_BACKENDS__MY__QUEUE"),
+        (
+            {"MY__MAX_TASKS": "3", "MY__max-tasks": "4"},
+            "MY__max-tasks: sets the same field as CRANKSHAFT_BACKENDS__MY__MAX_TASKS",
+        ),
         ({"MY": "3"}, "MY: not of the form CRANKSHAFT_BACKENDS__NAME__FIELD"),
         ({"MY__": "3"}, "MY__: not of the form CRANKSHAFT_BACKENDS__NAME__FIELD"),
         ({"__MAX_TASKS": "3"}, "__MAX_TASKS: not of the form CRANKSHAFT_BACKENDS__NAME__FIELD"),
@@ -96,7 +99,7 @@ def test_other_variables_are_none_of_ours(tmp_path: Path):
         ({"MY__DEFAULTS": "{ cpu"}, "MY__DEFAULTS: neither plain text nor a TOML list or table"),
         ({"CLOUD__MAX_TASKS": "1"}, "CLOUD__MAX_TASKS: backends.cloud.kind: missing; known: Docker, Generic, TES"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_variable_is_named(tmp_path: Path, variables: dict[str, str], expected: str):
     assert problem(tmp_path, **variables) == expected
 

@@ -136,10 +136,13 @@ class DockerClient:
 
         def run(api: Any) -> None:
             lines: Any = api.pull(reference, stream=True, decode=True, platform=platform)
-            for line in lines:
+            failures: list[str] = []
+            for line in lines:  # to the end, which is where the connection is free again
                 if "error" in line:
-                    raise Refusal(str(line["error"]), status=404)
+                    failures.append(str(line["error"]))
                 progress(line)
+            if failures:
+                raise Refusal(failures[0], status=404)
 
         await self._change(run, bulk=True)
 

@@ -40,9 +40,12 @@ class Containers:
         """Attempt to the container that the engine would not start."""
         self._words: dict[str, str] = {}
         """What it said then, by container name: Podman keeps no note of it."""
+        self._begun: dict[str, float | None] = {}
+        """When attempts began that an earlier client started; None for those of this one, which saw it itself."""
 
     async def submit(self, plan: Plan) -> None:
         """Create what is not there yet, and start the first container unless it was started before."""
+        self._begun[plan.attempt.id] = None
         try:
             await fill_volumes(self._client, plan)
             if await self._create(plan, 0) != "created":
@@ -172,10 +175,18 @@ class Containers:
             where = await self._decided(containers, self._refused.get(job.attempt))
             if where.next is not None:
                 where = await self._started(where, containers)
+            begun = await self._begin(job.attempt) if where.phase is Phase.RUNNING else None
         except BackendError as error:
             _log.info("%s: what comes next cannot be told now: %s", job.attempt, error)
             return None
-        return JobState(where.phase, reason=where.reason, id=job.attempt, node=self._facts.name)
+        return JobState(where.phase, reason=where.reason, id=job.attempt, node=self._facts.name, started=begun)
+
+    async def _begin(self, attempt: str) -> float | None:
+        """When it began to run, if that was before this client came; the list does not tell."""
+        if attempt not in self._begun:
+            found = await self._client.inspect(container_name(attempt, 0))
+            self._begun[attempt] = None if found is None else from_container(found, self._facts.name).started_at
+        return self._begun[attempt]
 
     async def _decided(self, containers: Mapping[int, Listed], refused: str | None) -> Standing:
         while True:
@@ -210,6 +221,7 @@ class Containers:
 
     def _forget(self, attempt: str, containers: Mapping[int, Listed]) -> None:
         self._refused.pop(attempt, None)
+        self._begun.pop(attempt, None)
         for item in containers.values():
             self._codes.pop(item.name, None)
             self._words.pop(item.name, None)

@@ -50,7 +50,8 @@ def outcome_of(executions: Sequence[Ran], ending: Ending) -> Outcome:
         node=last.node,
         queued=executions[0].created_at,
         started=executions[0].started_at,
-        ended=last.ended_at,
+        # an engine may note the end of a short one before its start
+        ended=None if last.ended_at is None else max(last.ended_at, last.started_at or 0),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
@@ -136,7 +137,7 @@ class Services:
                 return await self._start(job, number)
             if not is_over(task) or exit_code(task) != 0 or number == count - 1:
                 state = phase_of(task, await self._host(task))
-                return JobState(state.phase, reason=state.reason, id=job.attempt, node=state.node)
+                return dataclasses.replace(state, id=job.attempt)
         raise AssertionError("the last execution returns")
 
     async def _start(self, job: Job, number: int) -> JobState:

@@ -58,7 +58,7 @@ def phase_of(task: Json, node: str | None) -> JobState:
     if state in _OVER or is_stuck(task):
         return JobState(Phase.ENDED, node=node)
     if state == "running":
-        return JobState(Phase.RUNNING, node=node)
+        return JobState(Phase.RUNNING, node=node, started=seconds(task["Status"].get("Timestamp")))
     words = str(task["Status"].get("Err") or task["Status"].get("Message") or "")
     return JobState(Phase.QUEUED, reason=words or state, node=node)
 
@@ -74,7 +74,7 @@ def from_task(task: Json, name: str, *, node: str | None, here: bool) -> Ran:
         started=str(status["State"]) in _STARTED or stuck,
         ended=is_over(task) or stuck,
         code=exit_code(task) if is_over(task) else None,
-        words=plain_words(str(status.get("Err") or "")) if status["State"] != "complete" else "",
+        words=_words(task),
         stuck=stuck,
         rejected=status["State"] == "rejected",
         container=container if here else None,
@@ -86,6 +86,12 @@ def from_task(task: Json, name: str, *, node: str | None, here: bool) -> Ran:
         created_at=seconds(task["CreatedAt"]),
         ended_at=seconds(status.get("Timestamp")),
     )
+
+
+def _words(task: Json) -> str:
+    """What went wrong, unless it was only that the command failed."""
+    words = plain_words(str(task["Status"].get("Err") or ""))
+    return "" if words.startswith("task: non-zero exit") else words
 
 
 def _labels(task: Json) -> Mapping[str, str]:

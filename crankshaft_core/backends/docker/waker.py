@@ -22,7 +22,7 @@ class Waker:
 
     def __init__(self, client: DockerClient, run: str, wake: Callable[[], None]) -> None:
         self._client = client
-        self._filters = {"type": ["container"], "event": ["die"], "label": [f"{RUN}={run}"]}
+        self._filters = {"type": ["container"], "event": ["die", "died"], "label": [f"{RUN}={run}"]}
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()

@@ -24,7 +24,7 @@ def check(name: str, table: Table, report: Report) -> BackendConfig | None:
     kind = _kind(name, table, report)
     if kind is None:
         return None
-    problems = [*_booleans(name, table, kind), *_templates(name, table, kind)]
+    problems = [*_numbers(name, table, kind), *_templates(name, table, kind)]
     told = {problem.path for problem in problems}
     try:
         backend = KINDS[kind].model_validate(plain(table))
@@ -68,12 +68,14 @@ def _kind(name: str, table: Table, report: Report) -> str | None:
     return None
 
 
-def _booleans(name: str, table: Table, kind: str) -> Iterator[Problem]:
-    """pydantic would take true for the number 1."""
+def _numbers(name: str, table: Table, kind: str) -> Iterator[Problem]:
+    """pydantic would take true for the number 1, and "inf" for a number as well."""
     for path, place in layout(kind).items():
         node, reached = find(table, path)
-        if place.number and reached == path and isinstance(node, Leaf) and isinstance(node.value, bool):
-            yield Problem(node.origin, _dotted(name, path), f"{str(node.value).lower()} is not a number")
+        if place.number and reached == path and isinstance(node, Leaf):
+            text = str(node.value).strip().lower()
+            if isinstance(node.value, bool) or text.lstrip("+-") in {"inf", "infinity", "nan"}:
+                yield Problem(node.origin, _dotted(name, path), f"{text} is not a number")
 
 
 def _templates(name: str, table: Table, kind: str) -> Iterator[Problem]:

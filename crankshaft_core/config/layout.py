@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator
 
+from crankshaft_core.config.common import ALIASES
 from crankshaft_core.config.fields import FreeKeys, LocalFile
 from crankshaft_core.config.kinds import KINDS
 from crankshaft_core.config.secrets import Secret
@@ -44,7 +45,7 @@ def layout(kind: str | None = None) -> Mapping[Path, Place]:
 @cache
 def known_keys(kind: str | None, path: Path) -> frozenset[str]:
     """The keys that the table at `path` may have."""
-    keys = {place[-1] for place in layout(kind) if place[:-1] == path}
+    keys = {place[-1] for place in layout(kind) if place[:-1] == path} | ALIASES.get(path, {}).keys()
     return frozenset(keys | {"extends"} if not path else keys)
 
 

@@ -58,7 +58,7 @@ class Config:
     @classmethod
     def parse(cls, text: str, *, source: str = "<text>") -> Config:
         """Read one TOML text, and nothing else. Raises ConfigError with all problems at once."""
-        loaded = parse(Text(text, source, Path.cwd()))
+        loaded = parse(Text(text, source, Path()))
         return cls(loaded.backends, loaded.default, loaded.origins, loaded.warnings, loaded.builtin)
 
     def choose(self, name: str | None = None) -> BackendConfig:

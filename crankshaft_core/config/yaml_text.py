@@ -42,7 +42,8 @@ def _resolve(tag: str, pattern: str, first: str) -> None:
 _resolve("bool", "true|True|TRUE|false|False|FALSE", "tTfF")
 _resolve("null", "~|null|Null|NULL|", "~nN")
 _resolve("int", "[-+]?(?:0|[1-9][0-9]*)", "-+0123456789")
-_resolve("float", r"[-+]?(?:[0-9]*\.[0-9]+|[0-9]+\.|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", "-+.0123456789")
+_resolve("float", r"[-+]?(?:[0-9]*\.[0-9]+|[0-9]+\.|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?", "-+.0123456789")
+_resolve("float", r"[-+]?\.inf|\.nan", "-+.")
 _resolve("merge", "<<", "<")
 
 

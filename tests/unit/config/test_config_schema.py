@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from crankshaft_core.backends.base import Attempt
+from crankshaft_core.backends.generic.values import task_values
 from crankshaft_core.config import CommonConfig, Config, GenericConfig, json_schema, reference
 from crankshaft_core.config.descriptions import descriptions
 from crankshaft_core.config.layout import is_free, layout, table_models
-from crankshaft_core.config.placeholders import PLACEHOLDERS, TEMPLATES
+from crankshaft_core.config.placeholders import OPTIONAL, PLACEHOLDERS, TEMPLATES
 from crankshaft_core.errors import ConfigError
+from crankshaft_core.task import Execution, Task
 
 jsonschema = pytest.importorskip("jsonschema")  # comes with snakemake
 
@@ -109,6 +112,13 @@ def test_common_fields_are_every_kinds():
 def test_every_placeholder_is_known(name: str, template: str):
     text = template.replace("%s", name)
     assert Config.parse(f"[backends.a]\nkind = 'Generic'\nsubmit = 'run {text}'").backends
+
+
+def test_every_name_that_the_generic_backend_fills_is_known():
+    config = Config.parse("[backends.a]\nkind = 'Generic'\nsubmit = 'x'").backends["a"]
+    assert isinstance(config, GenericConfig)
+    attempt = Attempt("t-1", "t", 1, Task(executions=(Execution(program="true"),)))
+    assert set(task_values(attempt, config)) <= PLACEHOLDERS | OPTIONAL
 
 
 def test_an_attribute_is_a_placeholder():

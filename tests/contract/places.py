@@ -132,6 +132,38 @@ def tes(profile: Profile) -> PlaceFixture:
     return open_place
 
 
+def docker(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Containers of a Docker engine on a socket of this machine."""
+    return _containers(tmp_path, request.getfixturevalue("docker_engine").url)
+
+
+def docker_copying(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Containers that files are copied into and out of, as with an engine on another machine."""
+    return _containers(tmp_path, request.getfixturevalue("docker_engine").url, "files = 'copy'")
+
+
+def podman(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Containers of Podman, behind its Docker-compatible socket."""
+    return _containers(tmp_path, request.getfixturevalue("podman").url)
+
+
+def swarm(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Services of a Docker Swarm of one node."""
+    return _containers(tmp_path, request.getfixturevalue("swarm").url, "swarm = true")
+
+
+def _containers(tmp_path: Path, host: str, more: str = "") -> Place:
+    text = f"""
+kind = 'Docker'
+host = '{host}'
+work_dir = '{tmp_path / "work"}'
+mounts = ['{tmp_path}:{tmp_path}']
+{more}
+{_QUICK}
+"""
+    return Place(text, tmp_path, image="busybox:local", patience=60)
+
+
 _QUICK = """
 poll_interval = 0.05
 sweep_interval = 0.2
@@ -147,6 +179,10 @@ PLACES: dict[str, PlaceFixture] = {
     "memory": memory,
     "local": local,
     "batch": batch,
+    "docker": docker,
+    "docker-copying": docker_copying,
+    "podman": podman,
+    "swarm": swarm,
     **{f"tes-{name}": tes(profile) for name, profile in PROFILES.items()},
 }
 UNREAL = frozenset({"memory"})

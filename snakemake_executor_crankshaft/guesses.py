@@ -1,48 +1,41 @@
 """Which of a job's sizes nobody wrote down.
 
-With an executor of ours Snakemake gives every rule `mem_mb` and `disk_mb`, made up from the size of its inputs
-(`Resources.DEFAULTS["full"]`). They look like a request, and are none: a backend's own `defaults` know better.
+Depending on its version and on `--default-resources`, Snakemake gives every rule a `mem_mb` and a `disk_mb` that it
+makes up from the size of the inputs. They look like a request, and are none: a backend's own `defaults` know better.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from snakemake_executor_crankshaft.interface import GroupJob, Job, SingleJob
 
 __all__ = ["guesses"]
 
-_SIZES = ("mem_mb", "disk_mb")
+_FORMULAS: Mapping[str, Callable[[float], tuple[float, ...]]] = {
+    "mem_mb": lambda size: (min(max(2 * size, 1000), 8000),),
+    "disk_mb": lambda size: (max(2 * size, 1000), 50_000),
+}
+"""From MB of input, as in `Resources.DEFAULTS["full"]` of Snakemake 9.27 and `DefaultResources` of 9.4. A job without
+input is given 50 GB of disk."""
 
 
 def guesses(job: Job) -> frozenset[str]:
     """The sizes that Snakemake made up; of a group, those it made up for every job in it."""
     members = list(cast("GroupJob", job).jobs) if job.is_group() else [cast("SingleJob", job)]
-    return frozenset(name for name in _SIZES if all(_guessed(name, member) for member in members))
+    return frozenset(name for name in _FORMULAS if all(_guessed(name, member) for member in members))
 
 
 def _guessed(name: str, job: SingleJob) -> bool:
-    written = job.rule.resources.get(name)
-    # what a person wrote is a number, or an expression whose text is kept
-    if written is None or not written.is_evaluable() or written.raw is not None:
+    if not _may_be_made_up(job.rule.resources.get(name)):
         return False
-    return bool(job.resources.get(name) == _evaluate(name, job))
+    value = job.resources.get(name)
+    return isinstance(value, int) and any(abs(value - guess) <= 1 for guess in _FORMULAS[name](job.input.size_mb))
 
 
-def _evaluate(name: str, job: SingleJob) -> object:
-    from snakemake.resources import Resources
-
-    builtin: Any = Resources.default("full")
-    rule: Any = job.rule
-    return (
-        builtin[name]
-        .evaluate(
-            job.wildcards,
-            input=job.input,
-            attempt=job.attempt,
-            threads=job.threads,
-            rulename=rule.name,
-            async_run=rule.workflow.async_run,
-        )
-        .value
-    )
+def _may_be_made_up(written: Any) -> bool:
+    """What a person wrote is a number, or, since Snakemake has a class for it, keeps its text in `raw`."""
+    if hasattr(written, "is_evaluable"):
+        return bool(written.is_evaluable()) and written.raw is None
+    return callable(written)

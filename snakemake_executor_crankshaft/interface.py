@@ -47,7 +47,6 @@ class SingleJob(Job, Protocol):
 
     rule: Rule
     input: Any
-    wildcards: Any
 
 
 class GroupJob(Job, Protocol):

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from crankshaft_core.config.common import CommonConfig
 from crankshaft_core.config.descriptions import descriptions
+from crankshaft_core.config.fields import cores
 from crankshaft_core.config.generic import Locale, Queue
 from crankshaft_core.config.kinds import KINDS
 from crankshaft_core.config.tes import Http
@@ -34,6 +35,9 @@ def _section(title: str, model: type[BaseModel], without: frozenset[str]) -> str
 
 def _rows(model: type[BaseModel], without: frozenset[str]) -> Iterator[str]:
     texts = descriptions(model)
+    if model is CommonConfig:
+        yield '| `kind` | `"Docker"`, `"TES"` or `"Generic"`. | that of the preset |'
+        yield "| `extends` | Name of another backend, to start from its fields. |  |"
     for name, field in model.model_fields.items():
         if name not in without:
             meaning = texts.get(name, "").replace("|", "\\|")
@@ -43,6 +47,8 @@ def _rows(model: type[BaseModel], without: frozenset[str]) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
+    if field.default_factory is cores:
+        return "as many as cores"
     value = field.get_default(call_default_factory=False)
     if field.default_factory is not None or value is None or isinstance(value, BaseModel) or value == ():
         return ""

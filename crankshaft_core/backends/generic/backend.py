@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from crankshaft_core.backends.base import Attempt, Cadence, Health, Job, JobState, Outcome
+from crankshaft_core.backends.generic.checking import check
+from crankshaft_core.backends.generic.gather import Allowance
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.local_process import LocalProcesses
 from crankshaft_core.backends.generic.local_runs import LocalRun
-from crankshaft_core.backends.generic.outputs import found_here
+from crankshaft_core.backends.generic.remote_process import RemoteProcesses
 from crankshaft_core.backends.generic.rendering import Renderer
+from crankshaft_core.backends.generic.scheduler import Scheduler
+from crankshaft_core.backends.generic.scripted import ScriptedJobs
+from crankshaft_core.backends.generic.site import Site
 from crankshaft_core.backends.generic.template import Template
 from crankshaft_core.config import GenericConfig
 from crankshaft_core.drivers.base import Driver
@@ -22,88 +28,156 @@ from crankshaft_core.task import Output, Verdict
 
 __all__ = ["GenericBackend"]
 
+_SUBMIT_RATE = 10.0
+_SUBMIT_BURST = 50
+"""Submits a second, and how many of them at once, unless the configuration says otherwise."""
+
 
 class GenericBackend:
-    """The Generic kind, as `Backend` promises."""
+    """The Generic kind, as `Backend` promises. `driver` stands in for the one that the `locale` asks for."""
 
     def __init__(self, config: GenericConfig, *, run_id: str, driver: Driver | None = None) -> None:
         self._config = config
-        self._driver = driver or LocalDriver()
-        self._run = LocalRun(
-            RunPaths(str(_work_dir(config) / run_id)), setup=config.wrapper_env or "", prologue=config.prologue or ""
-        )
-        shell = config.shell.split()[0]
-        self._renderer = Renderer(
-            config,
-            self._run.paths,
-            Template.parse(config.submit, label="submit"),
-            env_file=False,
-            shell=shutil.which(shell),
-        )
-        self._mode = LocalProcesses(
-            self._run, self._renderer, bash=shutil.which("bash") or "/bin/bash", keep=config.keep_dirs
-        )
+        self._run_id = run_id
+        self._submit = Template.parse(config.submit, label="submit")
+        self._driver = driver or _driver(config)
+        self._wake: Callable[[], None] = _nobody
+        self._mode = self._make_mode()
 
     @property
     def cadence(self) -> Cadence:
-        return _cadence(self._config)
+        """As `Backend.cadence`."""
+        return _cadence(self._config, local=self._driver.local)
 
     @property
     def reach(self) -> Reach:
-        return Reach(local_paths=True, transfers=True)
+        """As `Backend.reach`."""
+        return Reach(local_paths=self._driver.local, transfers=True)
 
     @property
     def enforces_time(self) -> bool:
+        """Always: the scheduler where the template gives it the time, else the wrapper."""
         return True
 
     def listen(self, wake: Callable[[], None]) -> None:
-        self._mode.listen(wake)
+        """As `Backend.listen`. Only children of this process tell by themselves that they have ended."""
+        self._wake = wake
 
     def script(self, attempt: Attempt) -> str:
-        return self._renderer.job(attempt).script()
+        """As `Backend.script`: the command that hands the job over, and the files it needs."""
+        return self._renderer(RunPaths(f"{_work_dir(self._config, self._driver)}/{self._run_id}")).preview(attempt)
 
     async def submit(self, attempt: Attempt) -> str:
+        """As `Backend.submit`."""
         return await self._mode.submit(attempt)
 
     async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:
-        return await self._mode.poll(jobs)
+        """As `Backend.poll`."""
+        return await self._mode.poll(jobs, sweep=sweep)
 
     async def result(self, job: Job) -> Outcome:
+        """As `Backend.result`."""
         return await self._mode.result(job)
 
     async def diagnose(self, jobs: Collection[Job]) -> Mapping[str, Outcome]:
+        """As `Backend.diagnose`."""
         return await self._mode.diagnose(jobs)
 
     async def cancel(self, jobs: Collection[Job], *, force: bool) -> None:
+        """As `Backend.cancel`."""
         await self._mode.cancel(jobs, force=force)
 
     async def collect(self, job: Job, outputs: Sequence[Output], scratch: Path) -> Mapping[str, Path | None]:
-        header = self._run.header(job.attempt)
-        return found_here(outputs, header.cwd if header else "", who=job.attempt)
+        """As `Backend.collect`."""
+        return await self._mode.collect(job, outputs, scratch)
 
     async def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
-        return self._mode.read(job, stream, offset)
+        """As `Backend.read`."""
+        return await self._mode.read(job, stream, offset)
 
     async def release(self, ended: Mapping[Job, Verdict]) -> None:
-        self._mode.release(ended)
+        """As `Backend.release`: directories of successful attempts go, unless `keep_dirs`."""
+        await self._mode.release(ended)
 
     async def check(self) -> Health:
-        return Health(True, "")
+        """As `Backend.check`."""
+        return await check(self._config, self._driver, work_dir=_work_dir(self._config, self._driver))
 
     async def aclose(self) -> None:
-        self._mode.close()
-        await self._driver.aclose()
+        """As `Backend.aclose`."""
+        try:
+            await self._mode.aclose()
+        finally:
+            await self._driver.aclose()
+
+    def _make_mode(self) -> _Mode:
+        config, batch = self._config, self._config.job_id_regex is not None
+        if self._driver.local and not batch:
+            run = LocalRun(
+                RunPaths(f"{_work_dir(config, self._driver)}/{self._run_id}"),
+                setup=config.wrapper_env or "",
+                prologue=config.prologue or "",
+            )
+            bash = shutil.which("bash") or "/bin/bash"
+            renderer = self._renderer(run.paths)
+            return LocalProcesses(run, renderer, bash=bash, keep=config.keep_dirs, wake=lambda: self._wake())
+        rate, burst = config.submit_rate or _SUBMIT_RATE, config.submit_burst or _SUBMIT_BURST
+        return ScriptedJobs(
+            Site(config, run_id=self._run_id, driver=self._driver),
+            Scheduler(config) if batch else RemoteProcesses(config.name),
+            renderer=self._renderer,
+            allowance=Allowance(rate, burst=burst) if batch else None,
+            keep=config.keep_dirs,
+        )
+
+    def _renderer(self, paths: RunPaths) -> Renderer:
+        batch = self._config.job_id_regex is not None
+        by_file = batch or not self._driver.local
+        shell = None if by_file else shutil.which(shlex.split(self._config.shell)[0])
+        return Renderer(self._config, paths, self._submit, env_file=by_file, shell=shell)
 
 
-def _work_dir(config: GenericConfig) -> Path:
-    return Path(config.work_dir or ".crankshaft").expanduser().absolute()
+class _Mode(Protocol):
+    """What differs between children of this process and jobs reached by scripts."""
+
+    async def submit(self, attempt: Attempt) -> str: ...
+    async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]: ...
+    async def result(self, job: Job) -> Outcome: ...
+    async def diagnose(self, jobs: Collection[Job]) -> Mapping[str, Outcome]: ...
+    async def cancel(self, jobs: Collection[Job], *, force: bool) -> None: ...
+    async def collect(self, job: Job, outputs: Sequence[Output], scratch: Path) -> Mapping[str, Path | None]: ...
+    async def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes: ...
+    async def release(self, ended: Mapping[Job, Verdict]) -> None: ...
+    async def aclose(self) -> None: ...
 
 
-def _cadence(config: GenericConfig) -> Cadence:
+def _nobody() -> None:
+    """Nobody listens yet."""
+
+
+def _driver(config: GenericConfig) -> Driver:
+    """Here or over SSH, as the locale says; `Auto`: here if the submit command is."""
+    locale = config.locale
+    here = locale.kind == "Local" or (locale.kind == "Auto" and shutil.which(config.submit.split()[0]) is not None)
+    if here:
+        return LocalDriver()
+    from crankshaft_core.drivers.ssh import SSHDriver
+
+    return SSHDriver.of(locale, name=config.name)
+
+
+def _work_dir(config: GenericConfig, driver: Driver) -> str:
+    if driver.local:
+        return str(Path(config.work_dir or ".crankshaft").expanduser().absolute())
+    return config.work_dir or "~/.crankshaft"
+
+
+def _cadence(config: GenericConfig, *, local: bool) -> Cadence:
+    poll = config.poll_interval or (1.0 if local else 2.0)
     default = Cadence()
     return Cadence(
-        poll=config.poll_interval or default.poll,
-        slowest_poll=max(default.slowest_poll, config.poll_interval or 0),
+        poll=poll,
+        slowest_poll=max(default.slowest_poll, poll),
         sweep=config.sweep_interval or default.sweep,
         grace=default.grace if config.grace is None else config.grace,
         kill_after=default.kill_after if config.kill_after is None else config.kill_after,

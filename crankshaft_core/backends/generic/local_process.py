@@ -6,9 +6,10 @@ import asyncio
 import functools
 import os
 import signal
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from crankshaft_core.backends.base import Attempt, Job, JobState, Outcome, Phase
@@ -16,10 +17,11 @@ from crankshaft_core.backends.generic import processes
 from crankshaft_core.backends.generic.children import Children
 from crankshaft_core.backends.generic.jobscript import variables
 from crankshaft_core.backends.generic.local_runs import LocalRun
+from crankshaft_core.backends.generic.outputs import found_here
 from crankshaft_core.backends.generic.processes import MARK, ProcessId
 from crankshaft_core.backends.generic.rendering import Renderer
-from crankshaft_core.errors import SubmitError, TransportError
-from crankshaft_core.task import Verdict
+from crankshaft_core.errors import StagingError, SubmitError, TransportError
+from crankshaft_core.task import Output, Verdict
 
 __all__ = ["LocalProcesses"]
 
@@ -30,19 +32,14 @@ _CANCELLED = "cancelled"
 class LocalProcesses:
     """Jobs are detached processes of this machine. Their id is `host:pid:start time`."""
 
-    def __init__(self, run: LocalRun, renderer: Renderer, *, bash: str, keep: bool) -> None:
+    def __init__(self, run: LocalRun, renderer: Renderer, *, bash: str, keep: bool, wake: Callable[[], None]) -> None:
         self._run = run
         self._renderer = renderer
         self._bash = bash
         self._keep = keep
-        self._wake: Callable[[], None] = _nobody
-        self._children = Children(lambda: self._wake())
+        self._children = Children(wake)
         self._forced: set[str] = set()
         self._copier = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-inputs")
-
-    def listen(self, wake: Callable[[], None]) -> None:
-        """Call `wake` when a child of ours has ended."""
-        self._wake = wake
 
     async def submit(self, attempt: Attempt) -> str:
         """Start the work. Raises SubmitError, StagingError."""
@@ -63,10 +60,13 @@ class LocalProcesses:
             argv = [self._bash, job.paths.job]
             return str(self._children.start(attempt.id, argv, env=env, log=job.paths.log))
         except OSError as error:
-            raise SubmitError(f"{self._renderer.config.name}: {attempt.task.name} cannot be started: {error}") from error
+            raise SubmitError(
+                f"{self._renderer.config.name}: {attempt.task.name} cannot be started: {error}"
+            ) from error
 
-    async def poll(self, jobs: Collection[Job]) -> Mapping[str, JobState]:
-        """Ask the kernel and the exit records; it costs no round trip."""
+    async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:
+        """Ask the kernel and the exit records; it costs nothing, so every poll is a sweep."""
+        del sweep
         states = ((job.attempt, self._state(job)) for job in jobs)
         return {attempt: state for attempt, state in states if state is not None}
 
@@ -103,11 +103,18 @@ class LocalProcesses:
                 processes.send(signal.SIGKILL if attempt in self._forced else signal.SIGQUIT, [pid])
         self._forced |= set(roots.values())
 
-    def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
-        """What a stream holds from `offset` on."""
+    async def collect(self, job: Job, outputs: Sequence[Output], scratch: Path) -> Mapping[str, Path | None]:
+        """As `Backend.collect`: they stay where they are."""
+        header = self._run.header(job.attempt)
+        if header is None:
+            raise StagingError(f"{job.attempt} has left no directory in {self._run.paths.tasks}")
+        return dict(found_here(outputs, header.cwd, who=job.attempt))
+
+    async def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
+        """As `Backend.read`."""
         return self._run.read(job.attempt, stream, offset)
 
-    def release(self, ended: Mapping[Job, Verdict]) -> None:
+    async def release(self, ended: Mapping[Job, Verdict]) -> None:
         """Records are put aside, and what is left of successful attempts goes."""
         for job, verdict in ended.items():
             self._run.acknowledge(job.attempt)
@@ -116,7 +123,7 @@ class LocalProcesses:
             if verdict is Verdict.OK and not self._keep:
                 self._run.prune(job.attempt)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Let go of descriptors and threads; jobs are not touched."""
         self._children.close()
         self._copier.shutdown(wait=False)
@@ -163,7 +170,3 @@ class LocalProcesses:
             ended += "; it was killed, or the machine was restarted"
         said = self._run.log(job.attempt)
         return Outcome(Verdict.LOST, detail=f"{ended}. {said}" if said else ended)
-
-
-def _nobody() -> None:
-    """Nobody listens yet."""

@@ -38,6 +38,16 @@ class Header:
             return None
         return cls(str(facts["cwd"]), _texts(facts["stdout"]), _texts(facts["stderr"]))
 
+    @classmethod
+    def of(cls, job: Job) -> Header:
+        """That of a job that was written just now."""
+        return cls(job.steps[0].cwd, [s.stdout for s in job.steps], [s.stderr for s in job.steps])
+
+    def last(self, ran: int) -> tuple[str, str]:
+        """The streams of the last of `ran` executions."""
+        number = max(0, min(ran, len(self.stdout)) - 1)
+        return self.stdout[number], self.stderr[number]
+
     def stream(self, name: Literal["stdout", "stderr"]) -> list[str]:
         """The files of one stream, in the order in which they are written."""
         return list(dict.fromkeys(self.stdout if name == "stdout" else self.stderr))
@@ -62,7 +72,7 @@ class LocalRun:
             place(staged, Path(job.steps[0].cwd), scratch=job.attempt.scratch)
         for path, content in contents.items():
             write_private(Path(path), content)
-        self._headers[job.attempt.id] = _header(job)
+        self._headers[job.attempt.id] = Header.of(job)
 
     def claim(self, attempt: str, owner: str) -> str:
         """Take the start lock for `owner`, so that nobody else can. Returns whose it is."""
@@ -99,8 +109,7 @@ class LocalRun:
         header = self.header(attempt)
         if header is None:
             return outcome
-        last = max(0, min(len(outcome.exit_codes), len(header.stdout)) - 1)
-        stdout, stderr = header.stdout[last], header.stderr[last]
+        stdout, stderr = header.last(len(outcome.exit_codes))
         return replace(outcome, stdout=stdout, stderr=stderr, stdout_tail=tail(stdout), stderr_tail=tail(stderr))
 
     def header(self, attempt: str) -> Header | None:
@@ -169,10 +178,6 @@ class LocalRun:
 def wrapper_text() -> bytes:
     """The wrapper that every job reads."""
     return files(__package__).joinpath("wrapper.bash").read_bytes()
-
-
-def _header(job: Job) -> Header:
-    return Header(job.steps[0].cwd, [s.stdout for s in job.steps], [s.stderr for s in job.steps])
 
 
 def _texts(value: object) -> Sequence[str]:

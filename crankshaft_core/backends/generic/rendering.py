@@ -50,6 +50,18 @@ class Renderer:
             env_file=self.env_file,
         )
 
+    def preview(self, attempt: Attempt) -> str:
+        """What `submit` would run, for a person to read. Values of variables are not shown."""
+        job = self.job(attempt)
+        commands = [f"# {job.paths.command(number)}\n{step.text}" for number, step in enumerate(job.steps) if step.text]
+        names = sorted({name for step in job.steps for name in step.env})
+        parts = [f"# {job.paths.job}\n{job.script()}", *commands]
+        if names:
+            parts.append(f"# variables: {', '.join(names)}")
+        if self.batch:
+            parts.insert(0, f"# submit\n{self.submit_command(attempt, job)}\n")
+        return "\n".join(parts)
+
     def submit_command(self, attempt: Attempt, job: Job) -> str:
         """The command that hands a job to the scheduler. Raises SubmitError for a placeholder without a value."""
         own = {"command": f"bash {shlex.quote(job.paths.job)}", "script": job.paths.job}

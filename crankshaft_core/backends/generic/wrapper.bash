@@ -164,6 +164,8 @@ _ck_run_step() {
     _ck_rc=$?
     [ -n "$_ck_news" ] || break # a signal of ours ends `wait` early
   done
+  # bash 5.2 forgets the status of a command that ends in the same instant as a signal comes, and calls it -1
+  [ "$_ck_rc" -ge 0 ] || _ck_rc=$((128 + $(kill -l "${_ck_sig:-KILL}")))
   _ck_clear
   _ck_pid=
 }

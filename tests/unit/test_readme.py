@@ -9,9 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from crankshaft_core.config import Config
+from crankshaft_core.config import Config, reference
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+CONFIGURATION = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+
+
+def test_the_configuration_reference_is_that_of_the_models() -> None:
+    assert reference().strip() in CONFIGURATION
 
 
 def blocks(language: str) -> list[str]:

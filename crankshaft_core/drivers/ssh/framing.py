@@ -22,7 +22,8 @@ CHATTER_KEPT = 2000
 """Bytes kept of what was printed outside of all frames, for messages."""
 
 # The shell itself counts bytes, hence LC_ALL=C; each script gets the locale back that the login gave.
-# `head` reads not a byte more than it is told, and `cat` leaves it nothing to choke on where a script does not read.
+# `head` reads not a byte more than it is told, and the loop behind
+# the script reads what that has left, or `head` would die with the rest still to come.
 PROGRAM = r"""
 set +xv
 ck_locale=${LC_ALL-} ck_had_locale=${LC_ALL+yes} LC_ALL=C
@@ -43,7 +44,12 @@ while IFS=' ' read -r -u 3 ck_key ck_call ck_size ck_body; do
   if [[ $ck_body == 0 ]]; then
     (ck_run) </dev/null
   else
-    head -c "$ck_body" <&3 | { (ck_run); ck_status=$?; cat >/dev/null; exit $ck_status; }
+    head -c "$ck_body" <&3 | {
+      (ck_run)
+      ck_status=$?
+      while IFS= read -r -N 65536 ck_rest; do :; done
+      exit $ck_status
+    }
   fi
   ck_status=$?
   printf '%s end %s\n' "$ck_call" $ck_status

@@ -4,16 +4,10 @@ services="slurm sge sshd docker swarm podman"
 
 # nothing to do, or not allowed: then the tests say what is missing
 install_services() {
-  [ "${CRANKSHAFT_TEST_INSTALL:-yes}" != no ] && command -v apt-get >/dev/null || return 0
   missing=$(missing_packages)
-  [ -n "$missing" ] || return 0
-  as_root=
-  [ "$(id -u)" = 0 ] || as_root="sudo -n"
-  $as_root true 2>/dev/null || return 0
-  echo "Installing for the tests:" $missing >&2
+  [ -n "$missing" ] && may_install || return 0
   deny_starts
-  apt_install $missing || echo "apt-get could not install them; the tests that need them will say so" >&2
-  allow_starts
+  apt_install $missing || echo "the tests that need them will say so" >&2
 }
 
 missing_packages() {
@@ -32,7 +26,7 @@ deny_starts() {
   $as_root chmod +x /usr/sbin/policy-rc.d
 }
 
-allow_starts() { [ -z "$denied" ] || $as_root rm -f /usr/sbin/policy-rc.d; }
+allow_starts() { [ -z "${denied:-}" ] || $as_root rm -f /usr/sbin/policy-rc.d; }
 
 # tests start a service when they first want it, and stop it; this is for those that were killed
 remember_services() {

@@ -14,7 +14,7 @@ from crankshaft_core.backends.tes.answer import as_table, as_text, refusal
 from crankshaft_core.backends.tes.cancel import ask_to_cancel
 from crankshaft_core.backends.tes.client import BusyError
 from crankshaft_core.backends.tes.discovery import Service
-from crankshaft_core.backends.tes.document import Document, Source, Terms, create_document
+from crankshaft_core.backends.tes.document import RUN_TAG, Document, Source, Terms, create_document
 from crankshaft_core.backends.tes.dryrun import readable
 from crankshaft_core.backends.tes.health import check
 from crankshaft_core.backends.tes.outcome import is_terminal
@@ -45,6 +45,7 @@ class TESBackend:
 
     def __init__(self, config: TESConfig, *, run_id: str) -> None:
         self._config = config
+        self._run = run_id
         self._connection = Connection(config, run_id)
         self._storage = None if config.storage is None else Storage(config.storage, run_id)
         self._results = Results(self._storage)
@@ -110,10 +111,10 @@ class TESBackend:
         self._results.remember(attempt.id, record_of(document))
         return task_id
 
-    async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:  # noqa: ARG002 - all is cheap
+    async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:
         """One listing of the run, or a few single questions, whichever is less."""
         server = await self._connection.server_to_ask()
-        states = await server.watcher.poll(jobs)
+        states = await server.watcher.poll(jobs, sweep=sweep)
         for attempt in list(self._cancelling):
             if server.watcher.ended_as(attempt) is not None:
                 del self._cancelling[attempt]
@@ -170,7 +171,11 @@ class TESBackend:
         """Let go. Says which tasks were asked to end and have not confirmed it."""
         if self._cancelling:
             _log.warning(
-                "%s: asked to end, not confirmed: %s", self._config.name, ", ".join(sorted(self._cancelling.values()))
+                "%s: asked to end, not confirmed: %s (all tasks of this run have the tag %s=%s)",
+                self._config.name,
+                ", ".join(sorted(self._cancelling.values())),
+                RUN_TAG,
+                self._run,
             )
         await self._results.aclose()
         if self._storage is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from crankshaft_core.backends.tes.answer import refusal
 from crankshaft_core.backends.tes.client import Client
+from crankshaft_core.backends.tes.http import Request
 from crankshaft_core.errors import TransportError
 
 __all__ = ["ask_to_cancel"]
@@ -33,6 +34,6 @@ async def ask_to_cancel(client: Client, urls: Mapping[str, str], *, deadline: fl
 
 
 async def _ask(client: Client, url: str) -> None:
-    answer = await client.repeat("POST", f"{url}:cancel")
+    answer = await client.repeat(Request("POST", f"{url}:cancel"))
     if answer.status == 403:
         raise TransportError(refusal(answer))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from crankshaft_core.backends.tes.answer import Answer, refusal
 from crankshaft_core.backends.tes.breaker import Breaker, backoff
 from crankshaft_core.backends.tes.credentials import ADVICE, Credentials
-from crankshaft_core.backends.tes.http import Edge, Params
+from crankshaft_core.backends.tes.http import Edge, Request
 from crankshaft_core.config.tes import Http
 from crankshaft_core.errors import AnswerLostError, AuthenticationError, TransportError
 
@@ -46,33 +46,31 @@ class Client:
         """What went wrong last, for whoever is held back because of it."""
         self._places = asyncio.Semaphore(http.max_connections)
 
-    async def once(self, method: str, url: str, *, params: Params = (), body: object = None) -> Answer:
+    async def once(self, request: Request, *, heard: Collection[int] = ()) -> Answer:
         """Send it once; only a refused login leads to a second try, with a fresh one.
 
         Raises AnswerLostError when it may have taken effect, TransportError (AuthenticationError, BusyError) when it
-        has not. Any other answer, also a refusal, is returned.
+        has not. Any other answer, also a refusal, is returned; so is trouble with a status in `heard`.
         """
         async with self._places:
             headers = await self.credentials.headers()
-            answer = await self._guarded(method, url, params, body, headers)
+            answer = await self._guarded(request, headers, heard)
             if answer.status == 401 and await self.credentials.renew(headers):
-                answer = await self._guarded(method, url, params, body, await self.credentials.headers())
+                answer = await self._guarded(request, await self.credentials.headers(), heard)
         if answer.status == 401:
             raise AuthenticationError(refusal(answer) + self._login_advice())
         if answer.status in _LATER:
             raise BusyError(refusal(answer), retry_after=answer.retry_after, patient=True)
-        if answer.status in _TROUBLE:
+        if answer.status in _TROUBLE and answer.status not in heard:
             raise AnswerLostError(refusal(answer))
         return answer
 
-    async def repeat(
-        self, method: str, url: str, *, params: Params = (), body: object = None, retries: int | None = None
-    ) -> Answer:
+    async def repeat(self, request: Request, *, retries: int | None = None, heard: Collection[int] = ()) -> Answer:
         """Send what does no harm when it arrives twice, until it is answered. Raises only TransportError."""
         most = self._retries if retries is None else retries
         for tried in range(1, most + 1):
             try:
-                return await self.once(method, url, params=params, body=body)
+                return await self.once(request, heard=heard)
             except AuthenticationError:
                 raise
             except BusyError as error:
@@ -83,7 +81,7 @@ class Client:
                 delay = backoff(tried)
             await asyncio.sleep(delay)
         try:
-            return await self.once(method, url, params=params, body=body)
+            return await self.once(request, heard=heard)
         except AnswerLostError as error:
             raise TransportError(str(error)) from error
 
@@ -92,12 +90,12 @@ class Client:
         self.credentials.aclose()
         await self._edge.aclose()
 
-    async def _guarded(self, method: str, url: str, params: Params, body: object, headers: Mapping[str, str]) -> Answer:
+    async def _guarded(self, request: Request, headers: Mapping[str, str], heard: Collection[int]) -> Answer:
         """One exchange, if the breaker lets it through; its fate is told to the breaker in every case."""
-        self._ask_breaker(method, url)
+        self._ask_breaker(request)
         self.sent += 1
         try:
-            answer = await self._edge.send(method, url, params=params, body=body, headers=headers)
+            answer = await self._edge.send(request, headers)
         except (TransportError, AnswerLostError) as error:
             self._trouble = str(error)
             self._breaker.failed(gone=isinstance(error, TransportError))
@@ -107,20 +105,20 @@ class Client:
             raise
         if answer.status in _LATER:
             self._breaker.pause(answer.retry_after if answer.retry_after is not None else backoff(1))
-        elif answer.status in _TROUBLE:
+        elif answer.status in _TROUBLE and answer.status not in heard:
             self._trouble = refusal(answer)
             self._breaker.failed(gone=False)
         else:
             self._breaker.answered()
         return answer
 
-    def _ask_breaker(self, method: str, url: str) -> None:
+    def _ask_breaker(self, request: Request) -> None:
         patient = self._breaker.paused
         wait = self._breaker.admit()
         if wait <= 0:
             return
         why = "the server asked to wait" if patient else f"the server is not answering ({self._trouble})"
-        raise BusyError(f"{method} {url}: not sent, {why}; next try in {wait:.1f} s", retry_after=wait, patient=patient)
+        raise BusyError(f"{request}: not sent, {why}; next try in {wait:.1f} s", retry_after=wait, patient=patient)
 
     def _login_advice(self) -> str:
         if self.credentials.kind == "none":

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from crankshaft_core.backends.tes.answer import Answer, as_list, as_table, as_text
 from crankshaft_core.backends.tes.client import Client
+from crankshaft_core.backends.tes.http import Request
 from crankshaft_core.errors import AuthenticationError, SubmitError, TransportError
 
 __all__ = ["Service", "discover"]
@@ -53,7 +54,7 @@ async def discover(client: Client, url: str) -> Service:
     for suffix in _SUFFIXES:
         base = url.rstrip("/") + suffix
         try:
-            answer = await client.repeat("GET", f"{base}/service-info", retries=2)
+            answer = await client.repeat(Request("GET", f"{base}/service-info"), retries=2)
         except AuthenticationError:
             raise
         except TransportError as error:  # a gateway may answer 502 for a path it does not know

@@ -6,6 +6,7 @@ import logging
 
 from crankshaft_core.backends.base import Health
 from crankshaft_core.backends.tes.answer import as_list, as_table, refusal
+from crankshaft_core.backends.tes.http import Request
 from crankshaft_core.backends.tes.server import Connection, Server
 from crankshaft_core.backends.tes.storage import Storage
 from crankshaft_core.backends.tes.sweep import Filter
@@ -21,7 +22,7 @@ async def check(connection: Connection, storage: Storage | None) -> Health:
     login = connection.client.credentials.kind
     try:
         server = await connection.server()
-        answer = await connection.client.repeat("GET", f"{server.service.base}/tasks", params=[("page_size", "1")])
+        answer = await connection.client.repeat(Request("GET", f"{server.service.base}/tasks", [("page_size", "1")]))
     except BackendError as error:
         return Health(ok=False, summary=str(error))
     if not answer.ok:

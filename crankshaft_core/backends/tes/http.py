@@ -7,6 +7,7 @@ import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,10 +16,24 @@ from crankshaft_core.backends.tes.answer import Answer
 from crankshaft_core.config.tes import Http
 from crankshaft_core.errors import AnswerLostError, ConfigError, TransportError
 
-__all__ = ["Edge", "Params"]
+__all__ = ["Edge", "Params", "Request"]
 
 Params = Sequence[tuple[str, str]]
 """Of a query, in order: TES 1.1 pairs each `tag_value` with the `tag_key` before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked. `body` is sent as JSON."""
+
+    method: str
+    url: str
+    params: Params = ()
+    body: object = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}"
+
 
 _CONNECT_TIMEOUT = 10.0
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -36,22 +51,22 @@ class Edge:
             headers={"Accept": "application/json", "User-Agent": "crankshaft"},
         )
 
-    async def send(
-        self, method: str, url: str, *, params: Params = (), body: object = None, headers: Mapping[str, str]
-    ) -> Answer:
+    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
         """Send one request.
 
         Raises TransportError when it is known not to have reached the server, AnswerLostError when it may have.
         """
-        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        content = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         typed = {**headers, "Content-Type": "application/json"} if content is not None else headers
         try:
-            response = await self._client.request(method, url, params=list(params), content=content, headers=typed)
+            response = await self._client.request(
+                request.method, request.url, params=list(request.params), content=content, headers=typed
+            )
         except _UNSENT as error:
-            raise TransportError(f"{method} {url}: {_reason(error)}") from error
+            raise TransportError(f"{request}: {_reason(error)}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise AnswerLostError(f"{method} {url}: {_reason(error)}") from error
-        return _answer(method, url, response)
+            raise AnswerLostError(f"{request}: {_reason(error)}") from error
+        return _answer(request, response)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -67,14 +82,14 @@ def _trust(http: Http) -> ssl.SSLContext | bool:
         raise ConfigError(f"http.ca_bundle {http.ca_bundle}: {error.strerror or error}") from error
 
 
-def _answer(method: str, url: str, response: httpx.Response) -> Answer:
+def _answer(request: Request, response: httpx.Response) -> Answer:
     try:
         body: object = json.loads(response.content) if response.content else None
     except ValueError:  # an error page of some proxy, or no JSON at all
         body = None
     return Answer(
-        method=method,
-        url=url,
+        method=request.method,
+        url=request.url,
         status=response.status_code,
         text=response.text[:4000] if body is None else "",
         body=body,

@@ -11,6 +11,7 @@ from crankshaft_core.backends.tes.client import Client
 from crankshaft_core.backends.tes.discovery import Service, discover
 from crankshaft_core.backends.tes.document import RUN_TAG, Document
 from crankshaft_core.backends.tes.doubt import Doubts
+from crankshaft_core.backends.tes.http import Request
 from crankshaft_core.backends.tes.sweep import Sweep
 from crankshaft_core.backends.tes.watcher import Watcher
 from crankshaft_core.config.tes import TESConfig
@@ -35,7 +36,7 @@ class Server:
 
     async def create(self, document: Document) -> Answer:
         """CreateTask, once."""
-        return await self.client.once("POST", f"{self.service.base}/tasks", body=document)
+        return await self.client.once(Request("POST", f"{self.service.base}/tasks", body=document))
 
     async def part(self) -> None:
         """One last look for tasks that lost answers may have left, and their end."""

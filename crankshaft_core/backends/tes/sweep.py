@@ -16,7 +16,7 @@ from crankshaft_core.backends.tes.answer import Answer, as_list, as_table, as_te
 from crankshaft_core.backends.tes.client import BusyError, Client
 from crankshaft_core.backends.tes.discovery import Service
 from crankshaft_core.backends.tes.document import ATTEMPT_TAG, RUN_TAG, name_prefix
-from crankshaft_core.backends.tes.http import Params
+from crankshaft_core.backends.tes.http import Params, Request
 from crankshaft_core.errors import AuthenticationError, TransportError
 
 __all__ = ["LARGEST_PAGE", "Filter", "Listing", "Sweep", "Task", "attempt_of"]
@@ -29,7 +29,7 @@ Task = Mapping[str, object]
 LARGEST_PAGE = 2047  # "must be less than 2048", both documents
 _DEFAULT_PAGE = 256
 _SMALLEST_PAGE = 32
-_TOO_LARGE = (400, 413, 422)
+_TOO_LARGE = (400, 413, 422, 500, 504, 507)
 _PAGE_RETRIES = 2
 _BAD_HOUR = 600.0
 """Seconds after which a larger page is tried again."""
@@ -159,7 +159,7 @@ class Sweep:
 
     async def task(self, task_id: str, *, view: str) -> Task | None:
         """One task; None if the server does not know it. Raises TransportError."""
-        answer = await self._client.repeat("GET", self.task_url(task_id), params=[("view", view)])
+        answer = await self._client.repeat(Request("GET", self.task_url(task_id), [("view", view)]))
         if answer.status == 404:
             return None
         if not answer.ok or not as_table(answer.body):
@@ -214,7 +214,8 @@ class Sweep:
             else:
                 if answer.ok:
                     return answer
-                if answer.status not in _TOO_LARGE or self._page_size <= _DEFAULT_PAGE:
+                smallest = _SMALLEST_PAGE if answer.status >= 500 else _DEFAULT_PAGE
+                if answer.status not in _TOO_LARGE or self._page_size <= smallest:
                     raise TransportError(refusal(answer))
             self._page_size = max(_SMALLEST_PAGE, self._page_size // 2)
             self._halved = time.monotonic()
@@ -226,7 +227,7 @@ class Sweep:
             self._halved = time.monotonic()
 
     async def _page(self, params: Params) -> Answer:
-        return await self._client.repeat("GET", self._tasks, params=params, retries=_PAGE_RETRIES)
+        return await self._client.repeat(Request("GET", self._tasks, params), retries=_PAGE_RETRIES, heard=_TOO_LARGE)
 
 
 def attempt_of(task: Task) -> str | None:

@@ -36,14 +36,18 @@ class Watcher:
         self._ended.pop(attempt, None)
         self._asked.pop(attempt, None)
 
-    async def poll(self, jobs: Collection[Job]) -> dict[str, JobState]:
-        """What is known of the jobs by now, keyed by attempt. Raises TransportError when nothing could be learned."""
+    async def poll(self, jobs: Collection[Job], *, sweep: bool) -> dict[str, JobState]:
+        """What is known of the jobs by now, keyed by attempt. Raises TransportError when nothing could be learned.
+
+        With `sweep`, tasks that lost answers may have left are looked for as well.
+        """
         for job in jobs:
             self._doubts.adopt(job.attempt, job.id)
         asking = [job for job in jobs if job.attempt not in self._ended]
         ids = {found: job.attempt for job in asking if (found := job.id or self._doubts.known(job.attempt))}
         in_doubt = any(job.id is None and self._doubts.known(job.attempt) is None for job in asking)
-        states = await self._ask(ids, in_doubt=in_doubt) if asking else {}
+        whole = in_doubt or (sweep and self._doubts.watchful)
+        states = await self._ask(ids, whole=whole) if asking else {}
         for job in asking:  # the listing may have settled a doubt
             found = self._doubts.known(job.attempt)
             if job.id is None and found is not None:
@@ -65,27 +69,23 @@ class Watcher:
                 self._ended[job.attempt] = state
         return answer
 
-    async def _ask(self, ids: Mapping[str, str], *, in_doubt: bool) -> dict[str, str | None]:
+    async def _ask(self, ids: Mapping[str, str], *, whole: bool) -> dict[str, str | None]:
         if ids:
             await self._sweep.find_filter()
-        if self._sweep.filter is Filter.NONE or not (in_doubt or self._sweep.is_listing_cheaper(len(ids))):
-            return await self._ask_each(ids, in_doubt=in_doubt)
-        began = time.monotonic()
-        whole = in_doubt or self._doubts.watchful
-        listing = await self._sweep.listing(None if whole else ids)
-        await self._doubts.settle(listing, began=began)
-        return {**listing.states, **await self._confirm(ids, listing)}
+        listing = Listing()
+        if whole or self._sweep.is_listing_cheaper(len(ids)):
+            began = time.monotonic()
+            listing = await self._sweep.listing(None if whole else ids)
+            await self._doubts.settle(listing, began=began)
+            if self._sweep.filter is not Filter.NONE:
+                return {**listing.states, **await self._confirm(ids, listing)}
+        return {**listing.states, **await self._ask_each(ids)}
 
-    async def _ask_each(self, ids: Mapping[str, str], *, in_doubt: bool) -> dict[str, str | None]:
-        """Those that have waited longest for an answer; and whether the server has what is in doubt."""
+    async def _ask_each(self, ids: Mapping[str, str]) -> dict[str, str | None]:
+        """Those that have waited longest for an answer."""
         turn = sorted(ids, key=lambda task_id: self._asked.get(ids[task_id], 0.0))[:_MOST_QUESTIONS]
         states = await self._sweep.states(turn)
         self._asked.update((ids[task_id], time.monotonic()) for task_id in turn)
-        if in_doubt:
-            began = time.monotonic()
-            listing = await self._sweep.listing(None)
-            await self._doubts.settle(listing, began=began)
-            states = {**listing.states, **states}
         return states
 
     async def _confirm(self, ids: Mapping[str, str], listing: Listing) -> dict[str, str | None]:

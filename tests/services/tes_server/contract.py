@@ -26,8 +26,8 @@ class Contract:
 
     def __init__(self, version: str) -> None:
         self._document = _document(version)
-        self._requests = OpenAPI.from_dict(_for_requests(version))
-        self._answers = OpenAPI.from_dict(_for_answers(version))
+        self._requests = _for_requests(version)
+        self._answers = _for_answers(version)
 
     def request_problems(self, request: Request, path: str) -> list[str]:
         """What is wrong with a request to `path` (below the base)."""
@@ -68,19 +68,21 @@ def _document(version: str) -> dict[str, Any]:
     return loaded
 
 
-def _for_requests(version: str) -> dict[str, Any]:
+@functools.cache
+def _for_requests(version: str) -> OpenAPI:
     """Read-only fields are those of answers; but `state` is read-only by its schema and a filter all the same."""
     document = copy.deepcopy(_document(version))
     document["components"]["schemas"]["tesState"].pop("readOnly", None)
     document["components"]["schemas"]["tesState"].pop("default", None)
-    return document
+    return OpenAPI.from_dict(document)
 
 
-def _for_answers(version: str) -> dict[str, Any]:
+@functools.cache
+def _for_answers(version: str) -> OpenAPI:
     """The MINIMAL view is "ONLY the fields id and state", although the schema requires executors."""
     document = copy.deepcopy(_document(version))
     document["components"]["schemas"]["tesTask"].pop("required")
-    return document
+    return OpenAPI.from_dict(document)
 
 
 def _as_mock(request: Request, path: str) -> MockRequest:

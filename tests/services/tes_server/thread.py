@@ -28,7 +28,7 @@ def serving(profile: Profile) -> Iterator[TesServer]:
     def run() -> None:
         try:
             loop.run_until_complete(serve())
-        except BaseException as error:  # noqa: BLE001 - told to the test, whatever it is
+        except BaseException as error:
             failures.append(error)
         finally:
             started.set()

@@ -113,7 +113,7 @@ make_job_user() {
 # common_commands COMMAND [ARGUMENT]: what is the same for all; `daemons` names the processes in the order they stop
 common_commands() {
   case "$1" in
-    down) stop $daemons && unmount && rm -rf "$home" ;;
+    down) stop $daemons && unmount && rm -rf "$home" && { rmdir "$base" 2>/dev/null || :; } ;;
     status) status $daemons ;;
     pid) running "$2" && echo "$pid" ;;
     stop) stop "$2" ;;

@@ -42,9 +42,7 @@ async def _answer(engine: Engine, name: str, width: int) -> bool:
         health = Health(ok=False, summary=str(error))
     took = time.monotonic() - start
     verdict = "ok" if health.ok else "FAILED"
-    lines = [*health.summary.splitlines(), *health.notes]
-    sys.stdout.write(f"{name:{width}}  {verdict:6}  {took:5.1f} s  {'; '.join(lines[:1])}".rstrip() + "\n")
-    for note in lines[1:]:
-        sys.stdout.write(f"{'':{width}}  {note}\n")
+    said = "; ".join([*health.summary.splitlines(), *health.notes])
+    sys.stdout.write(f"{name:{width}}  {verdict:6}  {took:5.1f} s  {said}".rstrip() + "\n")
     sys.stdout.flush()
     return health.ok

@@ -204,3 +204,11 @@ def test_an_output_that_is_not_left_is_a_failure(crankshaft):
     done = crankshaft.run("run", "--output", "out.txt", "--", "true")
     assert done.returncode == 125
     assert b"out.txt" in done.stderr
+
+
+def test_a_place_that_cannot_be_reached_is_a_clear_line_and_125(crankshaft):
+    crankshaft.config('[[backends]]\nname = "docker"\nkind = "Docker"\nhost = "tcp://127.0.0.1:1"\n')
+    done = crankshaft.run("run", "--image", "busybox", "--", "true")
+    assert done.returncode == 125
+    assert done.stderr.startswith(b"crankshaft: docker: no Docker engine answers at ")
+    assert len(done.stderr.splitlines()) == 1

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -44,12 +45,12 @@ class LocalDriver:
         return await self._in_thread(lambda: _run(script, stdin, timeout, self._cwd))
 
     async def put(self, files: Mapping[Path, str], *, timeout: float = 600.0) -> None:
-        """As `Driver.put`."""
+        """As `Driver.put`; directories with all that is in them."""
         pairs = [(source, Path(target)) for source, target in files.items()]
         await asyncio.wait_for(self._in_thread(lambda: _copy_all(pairs)), timeout)
 
     async def get(self, files: Mapping[str, Path], *, timeout: float = 600.0) -> None:
-        """As `Driver.get`."""
+        """As `Driver.get`; directories likewise."""
         pairs = [(Path(source), target) for source, target in files.items()]
         await asyncio.wait_for(self._in_thread(lambda: _copy_all(pairs)), timeout)
 
@@ -64,12 +65,12 @@ class LocalDriver:
 
 def _run(script: str, stdin: bytes, timeout: float, cwd: Path | None) -> Completed:
     # Files, not pipes: a background process that keeps its output open must not keep us waiting for its end.
-    with tempfile.TemporaryFile() as text, _filled(stdin) as source, tempfile.TemporaryFile() as out:
-        with tempfile.TemporaryFile() as err:
-            text.write(script.encode("utf-8", "surrogateescape"))
-            text.seek(0)
-            status = _wait(_bash(text, stdin=source, stdout=out, stderr=err, cwd=cwd), timeout)
-            return Completed(status, _content(out), _content(err))
+    with ExitStack() as stack:
+        text, source, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(4))
+        _fill(text, script.encode("utf-8", "surrogateescape"))
+        _fill(source, stdin)
+        status = _wait(_bash(text, stdin=source, stdout=out, stderr=err, cwd=cwd), timeout)
+        return Completed(status, _content(out), _content(err))
 
 
 def _bash(
@@ -99,11 +100,9 @@ def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
         raise AnswerLostError(f"a command on this machine gave no answer within {timeout:g} s") from None
 
 
-def _filled(content: bytes) -> IO[bytes]:
-    file = tempfile.TemporaryFile()
+def _fill(file: IO[bytes], content: bytes) -> None:
     file.write(content)
     file.seek(0)
-    return file
 
 
 def _content(file: IO[bytes]) -> bytes:
@@ -114,6 +113,9 @@ def _content(file: IO[bytes]) -> bytes:
 def _copy_all(pairs: list[tuple[Path, Path]]) -> None:
     for source, target in pairs:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+            continue
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.copy2(source, temporary)
         temporary.replace(target)

@@ -110,6 +110,9 @@ class GenericBackend:
         finally:
             await self._driver.aclose()
 
+    def _woken(self) -> None:
+        self._wake()
+
     def _make_mode(self) -> _Mode:
         config, batch = self._config, self._config.job_id_regex is not None
         if self._driver.local and not batch:
@@ -120,7 +123,7 @@ class GenericBackend:
             )
             bash = shutil.which("bash") or "/bin/bash"
             renderer = self._renderer(run.paths)
-            return LocalProcesses(run, renderer, bash=bash, keep=config.keep_dirs, wake=lambda: self._wake())
+            return LocalProcesses(run, renderer, bash=bash, keep=config.keep_dirs, wake=self._woken)
         rate, burst = config.submit_rate or _SUBMIT_RATE, config.submit_burst or _SUBMIT_BURST
         return ScriptedJobs(
             Site(config, run_id=self._run_id, driver=self._driver),

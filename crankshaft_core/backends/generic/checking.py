@@ -22,9 +22,8 @@ async def check(config: GenericConfig, driver: Driver, *, work_dir: str) -> Heal
     commands = [shlex.split(config.shell)[0], *_first_words(config)]
     script.add(f"ck_commands {shlex.join(commands)}")
     if config.monitor_all is not None:
-        script.add(
-            f"ck_piece list; (ck_scrub; set -o pipefail; {config.monitor_all}\n) </dev/null >/dev/null 2>&1; echo $?"
-        )
+        script.add("ck_piece list")
+        script.add(f"(ck_scrub; set -o pipefail; {config.monitor_all}\n) </dev/null >/dev/null 2>&1; echo $?")
     try:
         done = await driver.run(script.text, timeout=60.0)
     except BackendError as error:

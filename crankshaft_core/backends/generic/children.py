@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from crankshaft_core.backends.generic.processes import ProcessId
@@ -37,7 +37,7 @@ class Children:
         self._watched: dict[str, int] = {}
         """Descriptors that become readable when the process ends (pidfd_open(2))."""
 
-    def start(self, attempt: str, argv: Sequence[str], *, env: Mapping[str, str], log: str) -> ProcessId:
+    def start(self, attempt: str, argv: list[str], *, env: Mapping[str, str], log: str) -> ProcessId:
         """Start a process that outlives us; its output goes to the file `log`. Raises OSError."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         pid = os.posix_spawn(

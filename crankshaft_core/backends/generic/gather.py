@@ -1,4 +1,4 @@
-"""Calls that travel together: while one round trip is under way the waiting ones gather, and the next takes them all."""
+"""Calls that travel together: while one round trip is under way the waiting ones gather, the next takes them all."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class Gather(Generic[_Item, _Answer]):
         wanted = min(self._most, len(self._waiting))
         taken = wanted
         if self._allowance is not None:
-            while not (taken := self._allowance.take(wanted)):
-                await asyncio.sleep(self._allowance.wait)
+            await asyncio.sleep(self._allowance.wait)
+            taken = max(1, self._allowance.take(wanted))
         batch = [self._waiting.popleft() for _ in range(taken)]
         return [(item, future) for item, future in batch if not future.cancelled()]
 

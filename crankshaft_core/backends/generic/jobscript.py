@@ -56,7 +56,7 @@ class Job:
     attempt: Attempt
     run: RunPaths
     steps: Sequence[Step]
-    shell: Sequence[str]
+    shell_words: Sequence[str]
     """Words of the shell that runs shell text."""
     batch: bool
     limit: float | None = None
@@ -99,7 +99,7 @@ class Job:
             _assignment("limit", "" if self.limit is None else f"{self.limit:.3f}"),
             _assignment("grace", f"{self.grace:.3f}"),
             _assignment("secret", "1" if secret else ""),
-            _array("shell", self.shell),
+            _array("shell", self.shell_words),
             _array("cwd", [step.cwd for step in self.steps]),
             _array("in", [step.stdin for step in self.steps]),
             _array("out", [step.stdout for step in self.steps]),

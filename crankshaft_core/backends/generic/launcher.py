@@ -41,6 +41,16 @@ class Sweep:
 class Launcher(Protocol):
     """Adds to a script what starts, lists, ends or explains jobs, and reads what that printed."""
 
+    @property
+    def explains(self) -> bool:
+        """It can be asked who ended a command."""
+        ...
+
+    @property
+    def lags(self) -> bool:
+        """What it cannot say now it may know in a second or two."""
+        ...
+
     def is_job(self, owner: str) -> bool:
         """The owner of a start lock is a job's id, by which it can be followed."""
         ...

@@ -100,11 +100,12 @@ class LocalProcesses:
         processes.send(signal.SIGKILL, others)
         for pid, attempt in roots.items():
             if pid > 0:  # the wrapper still writes its record, unless it has been asked before
-                processes.send(signal.SIGKILL if attempt in self._forced else signal.SIGQUIT, [pid])
+                processes.send(signal.SIGKILL if attempt in self._forced else signal.SIGVTALRM, [pid])
         self._forced |= set(roots.values())
 
     async def collect(self, job: Job, outputs: Sequence[Output], scratch: Path) -> Mapping[str, Path | None]:
         """As `Backend.collect`: they stay where they are."""
+        del scratch
         header = self._run.header(job.attempt)
         if header is None:
             raise StagingError(f"{job.attempt} has left no directory in {self._run.paths.tasks}")

@@ -177,7 +177,7 @@ class LocalRun:
 
 def wrapper_text() -> bytes:
     """The wrapper that every job reads."""
-    return files(__package__).joinpath("wrapper.bash").read_bytes()
+    return files("crankshaft_core.backends.generic").joinpath("wrapper.bash").read_bytes()
 
 
 def _texts(value: object) -> Sequence[str]:

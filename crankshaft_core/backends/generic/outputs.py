@@ -10,7 +10,7 @@ from pathlib import Path
 from crankshaft_core.errors import StagingError
 from crankshaft_core.task import Output
 
-__all__ = ["found_here", "fixed_part", "has_wildcards"]
+__all__ = ["fixed_part", "found_here", "has_wildcards"]
 
 
 def found_here(outputs: Sequence[Output], cwd: str, *, who: str) -> Mapping[str, Path]:

@@ -21,6 +21,16 @@ class RemoteProcesses:
         self._name = name
         self._forced: set[str] = set()
 
+    @property
+    def explains(self) -> bool:
+        """As `Launcher.explains`: there is nobody but the record."""
+        return False
+
+    @property
+    def lags(self) -> bool:
+        """As `Launcher.lags`."""
+        return False
+
     def is_job(self, owner: str) -> bool:
         """As `Launcher.is_job`."""
         return ProcessId.parse(owner) is not None
@@ -59,13 +69,13 @@ class RemoteProcesses:
         return Sweep(nowhere | states)
 
     def add_cancel(self, script: Script, jobs: Collection[Job], *, force: bool) -> None:
-        """As `Launcher.add_cancel`. By force also those are killed that have left the group; asked again, the wrapper."""
+        """As `Launcher.add_cancel`. By force also what has left the group is killed; asked again, the wrapper."""
         script.add(_ALIVE)
         script.add(_END)
         for job in jobs:
             process = ProcessId.parse(job.id or "")
             if process is not None:
-                number = "TERM" if not force else "KILL" if job.attempt in self._forced else "QUIT"
+                number = "TERM" if not force else "KILL" if job.attempt in self._forced else "VTALRM"
                 script.add(f"ck_end {number} {process.host} {process.pid} {process.started}")
         if force:
             script.add(f"ck_end_marked '{'|'.join(job.attempt for job in jobs)}'")

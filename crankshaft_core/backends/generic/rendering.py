@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crankshaft_core.backends.base import Attempt
@@ -22,7 +22,7 @@ _TIME = frozenset({"time_s", "time_min", "time_s_minus_60"})
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders the attempts of one run. `shell` is the first word of the configured one where it is known by its path."""
+    """Renders the attempts of one run. `shell` is the configured one's path, where that is known."""
 
     config: GenericConfig
     run: RunPaths
@@ -43,7 +43,7 @@ class Renderer:
             attempt,
             self.run,
             [self._step(attempt, number) for number in range(len(attempt.task.executions))],
-            shell=[self.shell or self._shell[0], *self._shell[1:]],
+            shell_words=[self.shell or self._shell[0], *self._shell[1:]],
             batch=self.batch,
             limit=None if timed_by_scheduler else attempt.task.resources.time,
             grace=10.0 if self.config.kill_after is None else self.config.kill_after,
@@ -82,7 +82,7 @@ class Renderer:
 
     def _work(self, attempt: Attempt, execution: Execution, cwd: str) -> str:
         """The filled `submit`, where that is the work."""
-        own: Mapping[str, Value] = {"command": execution.shell_text, "image": execution.image}
+        own: dict[str, Value] = {"command": execution.shell_text, "image": execution.image}
         return self.submit.fill(self._values(attempt, cwd) | own)
 
     def _values(self, attempt: Attempt, cwd: str) -> dict[str, Value]:

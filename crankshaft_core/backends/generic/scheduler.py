@@ -52,6 +52,16 @@ class Scheduler:
         self.user_jobs: int | None = None
         """Jobs that the last listing showed, from whatever source."""
 
+    @property
+    def explains(self) -> bool:
+        """As `Launcher.explains`."""
+        return self._monitor_all is not None or self._diagnose is not None
+
+    @property
+    def lags(self) -> bool:
+        """As `Launcher.lags`: accounting does."""
+        return self._diagnose is not None
+
     def is_job(self, owner: str) -> bool:
         """As `Launcher.is_job`: a job that the scheduler told no id has put its process there."""
         return ProcessId.parse(owner) is None
@@ -104,6 +114,7 @@ class Scheduler:
 
     def add_cancel(self, script: Script, jobs: Collection[Job], *, force: bool) -> None:
         """As `Launcher.add_cancel`. Schedulers go from TERM to KILL by themselves."""
+        del force
         ids = [job.id for job in jobs if job.id is not None]
         if self._kill is not None:
             for number, command in enumerate(_for_each(self._kill, ids)):

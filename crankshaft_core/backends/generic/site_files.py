@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,15 +54,17 @@ class SiteFiles:
         if self._site.driver.local:
             await self._site.in_thread(lambda: _place_all(attempt, cwd))
             return
-        assert attempt.scratch is not None
-        files: dict[Path, str] = {}
-        for number, staged in enumerate(attempt.inputs):
-            source = staged.file or attempt.scratch / f"content-{number}"
-            if staged.file is None:
-                source.parent.mkdir(parents=True, exist_ok=True)
-                source.write_bytes(staged.content or b"")
-            files[source] = posixpath.join(cwd, staged.input.path)
-        await self._site.driver.put(files)
+        with tempfile.TemporaryDirectory(prefix="crankshaft-") as scratch:
+            files: dict[Path, str] = {}
+            for number, staged in enumerate(attempt.inputs):
+                source = staged.file or Path(scratch, str(number))
+                if staged.file is None:
+                    source.write_bytes(staged.content or b"")
+                files[source] = posixpath.join(cwd, staged.input.path)
+            try:
+                await self._site.driver.put(files)
+            except OSError as error:
+                raise StagingError(f"{attempt.task.name}: {error}") from error
 
     async def with_streams(self, attempt: str, outcome: Outcome) -> Outcome:
         """The outcome with the place and the end of the streams of the execution that ran last."""
@@ -100,7 +103,10 @@ class SiteFiles:
             for found in matches[output.path]:
                 files[posixpath.join(header.cwd, found)] = target / posixpath.basename(found)
             places[output.path] = target if has_wildcards(output.path) else target / posixpath.basename(output.path)
-        await self._site.driver.get(files)
+        try:
+            await self._site.driver.get(files)
+        except OSError as error:
+            raise StagingError(f"{attempt}: {error}") from error
         return places
 
     async def _matches(self, cwd: str, outputs: Sequence[Output]) -> Mapping[str, Sequence[str]]:

@@ -91,7 +91,7 @@ class Template:
             )
         words = (value,) if isinstance(value, str) else value
         if part.context:
-            return _ESCAPES[part.context](" ".join(words))
+            return _escaped(" ".join(words), part.context)
         return " ".join(words if part.name in RAW else map(shlex.quote, words))
 
 
@@ -114,12 +114,12 @@ def _names(parts: Sequence[_Part]) -> Iterator[str]:
             yield from _names(part.body)
 
 
-_ESCAPES = {
-    "'": lambda text: text.replace("'", "'\\''"),
-    '"': lambda text: re.sub(r'([\\$`"])', r"\\\1", text),
-    "$'": lambda text: re.sub(r"([\\'])", r"\\\1", text),
-}
-"""How a text keeps its meaning between these quotes (bash(1), QUOTING)."""
+def _escaped(text: str, quote: str) -> str:
+    """So that the text keeps its meaning between these quotes (bash(1), QUOTING)."""
+    if quote == "'":
+        return text.replace("'", "'\\''")
+    special = r'([\\$`"])' if quote == '"' else r"([\\'])"
+    return re.sub(special, r"\\\1", text)
 
 
 class _Parser:

@@ -74,7 +74,7 @@ _ck_lock() {
 
 _ck_listen() {
   for _ck_s in TERM INT USR1 USR2 XCPU; do trap "_ck_forward $_ck_s" "$_ck_s"; done
-  trap '_ck_forward KILL' QUIT # asked for by force
+  trap '_ck_forward KILL' VTALRM # asked for by force, by a signal that nobody else sends and bash does not ignore
   trap '_ck_overdue' ALRM
 }
 
@@ -171,7 +171,7 @@ _ck_run_step() {
 }
 
 _ck_child() {
-  trap - TERM INT USR1 USR2 XCPU QUIT ALRM
+  trap - TERM INT USR1 USR2 XCPU VTALRM ALRM
   set +m
   export CRANKSHAFT_ATTEMPT="$_ck_attempt"
   for _ck_v in ${!CRANKSHAFT_ENV_*}; do
@@ -230,7 +230,7 @@ _ck_sweep() {
 
 # Whole or not at all. A full disk may have room again in a moment.
 _ck_record() {
-  trap '' TERM INT USR1 USR2 XCPU QUIT ALRM
+  trap '' TERM INT USR1 USR2 XCPU VTALRM ALRM
   local temporary=$_ck_run/done/.$_ck_attempt.$_ck_id last=1
   for _ck_n in 1 2 3 4 5; do
     { printf '%s %s %s %s %s %s %s\n' "${_ck_codes:--}" "$_ck_t0" "$_ck_t" "$_ck_id" "$_ck_host" "$_ck_why" \

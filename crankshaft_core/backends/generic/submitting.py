@@ -1,0 +1,65 @@
+"""Submits that travel together: the files of many attempts, and what hands them over, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crankshaft_core.backends.generic.frames import Script
+from crankshaft_core.backends.generic.gather import Allowance, Gather
+from crankshaft_core.backends.generic.jobscript import Job
+from crankshaft_core.backends.generic.launcher import Launcher, Submission
+from crankshaft_core.backends.generic.site import Site, archive
+from crankshaft_core.errors import AnswerLostError, BackendError, SubmitInDoubt
+
+__all__ = ["Submitting"]
+
+_A_TRIP = 50
+"""Submits in one round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    job: Job
+    command: str
+    files: Mapping[str, bytes]
+
+
+class Submitting:
+    """Hands jobs over, as many in one script as are waiting."""
+
+    def __init__(self, site: Site, launcher: Launcher, *, allowance: Allowance | None) -> None:
+        self._site = site
+        self._launcher = launcher
+        self._gather = Gather(self._send, most=_A_TRIP, allowance=allowance)
+
+    async def __call__(self, job: Job, command: str) -> str:
+        """The job's id. Raises as `Backend.submit`."""
+        return await self._gather(_Ready(job, command, job.files()))
+
+    async def aclose(self) -> None:
+        """Let what is under way come to its end."""
+        await self._gather.aclose()
+
+    async def _send(self, batch: Sequence[_Ready]) -> Sequence[str | BackendError]:
+        script = Script()
+        self._launcher.add_submit(script, [Submission(item.job.attempt.id, item.command) for item in batch])
+        try:
+            pieces = await self._site.call(script, files=_packed(batch), timeout=120.0 + 5.0 * len(batch))
+        except AnswerLostError as error:
+            raise SubmitInDoubt(f"{self._site.name}: {error}") from error
+        return [self._submitted(pieces, item.job.attempt.id) for item in batch]
+
+    def _submitted(self, pieces: Mapping[str, bytes], attempt: str) -> str | BackendError:
+        try:
+            return self._launcher.submitted(pieces, attempt)
+        except BackendError as error:
+            return error
+
+
+def _packed(batch: Sequence[_Ready]) -> bytes:
+    """The files of all the jobs, by their paths below the run's directory."""
+    root = f"{batch[0].job.run.root}/"
+    directories = [path.removeprefix(root) for item in batch for path in item.job.directories()]
+    files = {path.removeprefix(root): content for item in batch for path, content in item.files.items()}
+    return archive(directories, files)

@@ -1,4 +1,4 @@
-"""A word to a person whose task is still in the queue."""
+"""A word to a person whose task may still be in the queue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class Queued(Protocol):
 
 
 class Patience:
-    """Says once that a task was submitted and has not started, under which job id and why. A subscriber."""
+    """Says once under which job id a task is to be found that nobody has seen running yet, and why. A subscriber.
+
+    It may run all the same: most systems are not asked about a job before its record is late.
+    """
 
     def __init__(self, task: Queued) -> None:
         self._task = task
@@ -38,5 +41,5 @@ class Patience:
 
     def _say(self, event: TaskSubmitted) -> None:
         if not self._task.done():
-            why = f": {self._task.reason}" if self._task.reason else ""
-            say(f"{event.name}: waits on {event.backend} as job {event.job_id}{why}")
+            why = f", which waits: {self._task.reason}" if self._task.reason else ""
+            say(f"{event.name}: {event.backend} job {event.job_id}{why}")

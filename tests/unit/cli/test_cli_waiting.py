@@ -27,7 +27,7 @@ async def test_a_task_that_waits_is_told_once_with_its_job_and_the_reason(capsys
     patience(SUBMITTED)
     patience(SUBMITTED)
     await asyncio.sleep(0.2)
-    assert capsys.readouterr().err == "crankshaft: align: waits on hpc as job 48213: Priority\n"
+    assert capsys.readouterr().err == "crankshaft: align: hpc job 48213, which waits: Priority\n"
 
 
 async def test_a_task_that_starts_soon_is_not_told(capsys):

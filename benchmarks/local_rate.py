@@ -29,7 +29,8 @@ TASK = Task(name="bench", executions=(Execution(program="true"),))
 
 def config(work_dir: Path) -> Config:
     return Config.parse(
-        f"[[backends]]\nname = 'local'\npreset = 'local'\nmax_tasks = {CORES}\nwork_dir = '{work_dir}'\nkeep_dirs = true"
+        f"[[backends]]\nname = 'local'\npreset = 'local'\nmax_tasks = {CORES}"
+        f"\nwork_dir = '{work_dir}'\nkeep_dirs = true"
     )
 
 

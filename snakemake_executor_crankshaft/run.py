@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from crankshaft_core.backends.opening import OpenBackend, open_backend
 from crankshaft_core.blocking import BlockingEngine, TaskFuture
 from crankshaft_core.config import BackendConfig, Config
 from crankshaft_core.errors import ConfigError
@@ -34,6 +35,7 @@ class Run:
         report: Callable[[Any, Outcome], None],
         failed: Callable[[BaseException], None],
         logger: Logger,
+        open_backend: OpenBackend = open_backend,
     ) -> None:
         self._config = config
         self._surroundings = surroundings
@@ -41,9 +43,9 @@ class Run:
         self._places: dict[str, Place] = {}
         self._said: set[str] = set()
         self._live: set[TaskFuture] = set()
-        self._engine = BlockingEngine(config)
+        self._engine = BlockingEngine(config, open_backend=open_backend)
         self._engine.__enter__()
-        self._engine.subscribe(Notices(logger.info))
+        self._unsubscribe = self._engine.subscribe(Notices(logger.info))
         self._reporter: Reporter[Any] = Reporter(report, failed)
 
     def check(self, jobs: Iterable[SingleJob]) -> None:
@@ -85,6 +87,7 @@ class Run:
         if self._live:
             self._reporter.silence()
         try:
+            self._unsubscribe()
             self._engine.__exit__(None, None, None)
         finally:
             self._reporter.close()

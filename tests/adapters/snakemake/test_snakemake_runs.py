@@ -50,6 +50,33 @@ def test_a_group_is_one_job(workflow: Workflow) -> None:
     assert "both[a, b]: job " in said
 
 
+def test_groups_may_be_made_on_the_command_line(workflow: Workflow) -> None:
+    workflow.write("""
+        rule all:
+            input: expand("{n}.txt", n=range(4))
+        rule a:
+            output: "{n}.txt"
+            shell: "echo $CRANKSHAFT_ATTEMPT > {output}"
+    """)
+    workflow.run("--groups", "a=g", "--group-components", "g=2")
+    attempts = [workflow.read(f"{n}.txt") for n in range(4)]
+    assert len(set(attempts)) == 2
+
+
+def test_rules_may_be_connected_by_a_pipe(workflow: Workflow) -> None:
+    workflow.write("""
+        rule reader:
+            input: "data.pipe"
+            output: "b.txt"
+            shell: "cat {input} > {output}"
+        rule writer:
+            output: pipe("data.pipe")
+            shell: "echo through > {output}"
+    """)
+    workflow.run()
+    assert workflow.read("b.txt") == "through\n"
+
+
 def test_declared_variables_arrive_byte_for_byte(workflow: Workflow) -> None:
     nasty = {"CK_A": 'it\'s "$HOME"', "CK_B": "two\nlines\t`id`", "CK_C": "\\n ü $(true) ;&|"}
     workflow.env = nasty

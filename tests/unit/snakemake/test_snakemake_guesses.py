@@ -5,9 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from snakemake.resources import Resources
 
 from snakemake_executor_crankshaft.guesses import guesses
+
+snakemake_resources: Any = pytest.importorskip("snakemake.resources")
+if not hasattr(snakemake_resources, "Resources"):
+    pytest.skip("this old Snakemake has no class for resources", allow_module_level=True)
+Resources = snakemake_resources.Resources
 
 
 class Inputs(list[str]):

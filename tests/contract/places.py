@@ -19,6 +19,7 @@ from crankshaft_core.backends.memory import MemoryBackend, System
 from crankshaft_core.backends.opening import open_backend
 from crankshaft_core.config import Config
 from crankshaft_core.task import Execution, Input, Output, Task, Verdict
+from tests.services.engines import remove_all
 from tests.services.tes_server import PROFILES, Profile, serving
 
 __all__ = ["PLACES", "UNREAL", "Place", "PlaceFixture"]
@@ -119,6 +120,30 @@ states = {{ pending = 'PENDING', running = 'RUNNING' }}
     return Place(text, tmp_path)
 
 
+def slurm(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """A real Slurm, whose commands are here."""
+    return _preset("slurm", tmp_path, request)
+
+
+def sge(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """A real Grid Engine, whose commands are here."""
+    return _preset("sge", tmp_path, request)
+
+
+def _preset(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    environment: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    for variable, value in request.getfixturevalue(name).env.items():
+        environment.setenv(variable, value)
+    text = f"""
+kind = 'Generic'
+preset = '{name}'
+work_dir = '{tmp_path / "work"}'
+submit_rate = 1000
+{_QUICK}
+"""
+    return Place(text, tmp_path, patience=60)
+
+
 def tes(profile: Profile) -> PlaceFixture:
     """Our TES server in the part of a known one, exchanging files through a directory."""
 
@@ -134,25 +159,28 @@ def tes(profile: Profile) -> PlaceFixture:
 
 def docker(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     """Containers of a Docker engine on a socket of this machine."""
-    return _containers(tmp_path, request.getfixturevalue("docker_engine").url)
+    return _containers(tmp_path, request, "docker_engine")
 
 
 def docker_copying(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     """Containers that files are copied into and out of, as with an engine on another machine."""
-    return _containers(tmp_path, request.getfixturevalue("docker_engine").url, "files = 'copy'")
+    return _containers(tmp_path, request, "docker_engine", "files = 'copy'")
 
 
 def podman(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     """Containers of Podman, behind its Docker-compatible socket."""
-    return _containers(tmp_path, request.getfixturevalue("podman").url)
+    return _containers(tmp_path, request, "podman")
 
 
 def swarm(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     """Services of a Docker Swarm of one node."""
-    return _containers(tmp_path, request.getfixturevalue("swarm").url, "swarm = true")
+    return _containers(tmp_path, request, "swarm", "swarm = true")
 
 
-def _containers(tmp_path: Path, host: str, more: str = "") -> Place:
+def _containers(tmp_path: Path, request: pytest.FixtureRequest, engine: str, more: str = "") -> Place:
+    host = request.getfixturevalue(engine).url
+    remove_all(host)
+    request.addfinalizer(lambda: remove_all(host))
     text = f"""
 kind = 'Docker'
 host = '{host}'
@@ -179,6 +207,8 @@ PLACES: dict[str, PlaceFixture] = {
     "memory": memory,
     "local": local,
     "batch": batch,
+    "slurm": slurm,
+    "sge": sge,
     "docker": docker,
     "docker-copying": docker_copying,
     "podman": podman,

@@ -32,6 +32,7 @@ _SHORT_CALLS = 8
 _BULK_CALLS = 4
 """Calls at once: for control, and for what moves bytes (logs, archives, pulls), so that none waits for a large file."""
 _TRY_LATER = frozenset({429, 502, 503, 504})
+_CONFLICT = ("name is already in use", "container state improper")
 _NOT_SENT = (FileNotFoundError, ConnectionRefusedError, PermissionError, requests.exceptions.ConnectTimeout)
 
 
@@ -289,7 +290,8 @@ class DockerClient:
         words = plain_words(str(error.explanation or error))
         if status in _TRY_LATER or not changing:
             return TransportError(f"the Docker engine at {self.address} answers {status}: {words}")
-        return Refusal(words, status=status)
+        # Podman 4 says 500 to what is a conflict
+        return Refusal(words, status=409 if any(sign in words for sign in _CONFLICT) else status)
 
 
 def _check(answer: requests.Response) -> None:

@@ -126,12 +126,16 @@ class Containers:
                 image = image_of(plan.attempt, number, plan.config)
                 self._images.forget(image)
                 await self._images.ensure(image)
-            elif self._init and "init binary" in str(refusal):
-                self._init = False
-                _log.info("%s has no init: commands without a handler for TERM are ended by KILL", self._facts.name)
+            elif "init binary" in str(refusal):
+                self._do_without_init()
             else:
                 raise
         return await self._create_once(plan, number)
+
+    def _do_without_init(self) -> None:
+        if self._init:
+            _log.info("%s has no init: commands without a handler for TERM are ended by KILL", self._facts.name)
+        self._init = False
 
     async def _create_once(self, plan: Plan, number: int) -> Json:
         config = container_config(plan, number, init=self._init)

@@ -57,11 +57,8 @@ def candidates(
 
 
 def key_file(path: str) -> KeyFile | None:
-    """None if there is no such file, or it holds no key."""
-    try:
-        text = Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        return None
+    """None if there is no such file, or it holds no key. The public half alone will do, if the agent has the other."""
+    text = _text_of(path)
     public = _public_line(text) or _public_line(_text_of(path + ".pub"))
     if text.startswith(_OPENSSH_BEGIN):
         inside, encrypted = _openssh_header(text)

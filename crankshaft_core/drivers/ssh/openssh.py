@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crankshaft_core.drivers.ssh.channel import Channel
-from crankshaft_core.drivers.ssh.openssh_args import PIN_ALIAS, common, login_socket, option, quoted
+from crankshaft_core.drivers.ssh.openssh_args import LONGEST_SOCKET, PIN_ALIAS, common, login_socket, option, quoted
 from crankshaft_core.drivers.ssh.openssh_log import failure, last_words
 from crankshaft_core.drivers.ssh.settings import SSHSettings
 from crankshaft_core.drivers.ssh.target import Target
@@ -28,12 +28,10 @@ from crankshaft_core.errors import TransportError
 
 __all__ = ["OpenSSHLink"]
 
-PERSISTS = "20"
+PERSISTS = "60"
 """Seconds that our master outlives its last session."""
 CHECK_TIMEOUT = 10.0
 """Seconds for asking a master whether it is there; it does not touch the network."""
-LONGEST_SOCKET = 80
-"""Characters. A Unix socket's path has at most 104 on some systems, and ssh appends 17 while it makes one."""
 CHUNK = 65_536
 SLICE = 0.25
 """Seconds after which a waiting reader looks whether somebody has closed the channel."""
@@ -64,7 +62,9 @@ class OpenSSHLink:
 
     def establish(self) -> None:
         """Find a master, or start one. Raises TransportError, AuthenticationError."""
-        for control in (option("ControlPath", quoted(login_socket(self._target))), []):
+        opened = login_socket(self._target)
+        by_hand = [option("ControlPath", quoted(opened))] if _is_ours(opened) else []
+        for control in (*by_hand, []):
             if self._answers(control):  # the empty one: what the user's own ssh_config says
                 self._control = control
                 return
@@ -244,6 +244,13 @@ def _private_folder() -> Path:
         return Path(folder)
     os.rmdir(folder)  # noqa: PTH106 made by mkdtemp just now
     return Path(tempfile.mkdtemp(prefix="ck-ssh-", dir="/tmp"))
+
+
+def _is_ours(socket: Path) -> bool:
+    try:
+        return socket.lstat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def _environ() -> dict[str, str]:

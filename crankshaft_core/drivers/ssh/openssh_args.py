@@ -10,10 +10,13 @@ from pathlib import Path
 from crankshaft_core.drivers.ssh.settings import SSHSettings
 from crankshaft_core.drivers.ssh.target import Target, resolve
 
-__all__ = ["PIN_ALIAS", "common", "login_command", "login_socket", "option"]
+__all__ = ["LONGEST_SOCKET", "PIN_ALIAS", "common", "login_command", "login_socket", "option"]
 
 PIN_ALIAS = "crankshaft-pinned"
 """The name under which a pinned host key stands in a file of ours."""
+
+LONGEST_SOCKET = 80
+"""Characters. A Unix socket's path has at most 104 on some systems, and ssh appends 17 while it makes one."""
 
 LOGIN_PERSISTS = "12h"
 """How long a connection opened by hand stays when nothing uses it."""
@@ -47,10 +50,16 @@ def option(name: str, value: str) -> list[str]:
 
 
 def login_socket(target: Target) -> Path:
-    """Where `crankshaft login` leaves the connection that runs then use. The same for equal places, on one machine."""
+    """Where `crankshaft login` leaves the connection that runs then use. The same for equal places, on one machine.
+
+    Only a socket that belongs to this user may be trusted; others can write where a long home directory sends it.
+    """
     hops = ",".join(f"{hop.user}@{hop.hostname}:{hop.port}" for hop in (*target.jumps, target))
     digest = hashlib.sha256(f"{os.uname().nodename} {hops} {target.proxy_command or ''}".encode()).hexdigest()
-    return Path.home() / ".ssh" / f"ck-{digest[:12]}"
+    beside_keys = Path.home() / ".ssh" / f"ck-{digest[:12]}"
+    if len(str(beside_keys)) <= LONGEST_SOCKET:
+        return beside_keys
+    return Path(f"/tmp/ck-{os.getuid()}-{digest[:12]}")  # noqa: S108 its owner is looked at before it is used
 
 
 def login_command(settings: SSHSettings) -> list[str]:

@@ -14,11 +14,12 @@ __all__ = ["failure", "last_words"]
 
 _CLIENT = "openssh"
 _NOISE = ("debug", "OpenSSH_", "Authenticated ", "Warning: Permanently", "Transferred:", "Bytes per second:", "@@@")
-_OFFERED = re.compile(r"debug1: (?:Offering public key|Trying private key): (.+?)(?: \S+ SHA256:\S+.*)?$")
+_OFFERED = re.compile(r"debug1: Offering public key: (.+?) \S+ SHA256:\S+")
+_READ = re.compile(r"debug1: Trying private key: (.+)")
 _SERVER_KEY = re.compile(r"debug1: Server host key: (\S+) (SHA256:\S+)")
 _ACCEPTED = re.compile(r"debug1: Authentications that can continue: (\S+)")
-_DENIED = re.compile(r"(\S+)@(\S+): Permission denied \(([^)]*)\)")
-_STRICT = re.compile(r"ost key (?:is known )?for (\S+) (?:has changed )?and you have requested strict checking")
+_DENIED = re.compile(r"Permission denied \(([^)]*)\)")
+_GREETED = re.compile(r"debug1: Authenticating to (.+):(\d+) as '(.*)'")
 
 
 def failure(log: str, target: Target) -> BackendError:
@@ -26,13 +27,14 @@ def failure(log: str, target: Target) -> BackendError:
     lines = [line.rstrip("\r") for line in log.splitlines()]
     last_login = max((number for number, line in enumerate(lines) if line.startswith("Authenticated ")), default=0)
     lines = lines[last_login:]  # what comes before is of a hop that let us in
+    host = _host_at_the_end(lines, target)
     if any("Host key verification failed" in line for line in lines):
-        return AuthenticationError(_wrong_key(lines, target))
+        return AuthenticationError(_wrong_key(lines, host))
     denied = next((match for line in lines if (match := _DENIED.search(line))), None)
     if denied is not None:
-        return _denied(lines, _host_of(denied[1], denied[2], target), denied[3].split(","))
+        return _denied(lines, host, denied[1].split(","))
     if any("Too many authentication failures" in line for line in lines):
-        return not_let_in(target, tried=_tried(lines), accepted=_accepted(lines), client=_CLIENT, hung_up=True)
+        return not_let_in(host, tried=_tried(lines), accepted=_accepted(lines), client=_CLIENT, hung_up=True)
     return TransportError(f"{target.where}: {last_words(log) or 'ssh ended without a word'}")
 
 
@@ -47,10 +49,18 @@ def last_words(log: str) -> str:
     return (telling or told or [""])[-1]
 
 
-def _wrong_key(lines: Sequence[str], target: Target) -> str:
+def _host_at_the_end(lines: Sequence[str], target: Target) -> Target:
+    """The host on the way that was spoken to last."""
+    greeted = [match for line in lines if (match := _GREETED.match(line))]
+    if not greeted:
+        return target
+    name, port, user = greeted[-1].groups()
+    hops = [hop for hop in target.jumps if (hop.hostname, hop.port, hop.user) == (name, int(port), user)]
+    return hops[0] if hops else target
+
+
+def _wrong_key(lines: Sequence[str], host: Target) -> str:
     keys = [match for line in lines if (match := _SERVER_KEY.match(line))]
-    named = next((match[1] for line in lines if (match := _STRICT.search(line))), "")
-    host = next((hop for hop in target.jumps if hop.place.entry == named), target)
     told = problem(host.place, keys[-1][1], keys[-1][2]) if keys else None
     return told or f"{host.place.name}: host key not accepted: {last_words(chr(10).join(lines))} Nothing was sent."
 
@@ -61,19 +71,14 @@ def _denied(lines: Sequence[str], target: Target, accepted: Sequence[str]) -> Au
     return not_let_in(target, tried=_tried(lines), accepted=accepted, client=_CLIENT)
 
 
-def _host_of(user: str, hostname: str, target: Target) -> Target:
-    """Which of the hosts on the way said no."""
-    return next((hop for hop in target.jumps if (hop.user, hop.hostname) == (user, hostname)), target)
-
-
 def _tried(lines: Sequence[str]) -> list[str]:
-    """Keys that were offered, and key files that could be read and were not accepted either."""
-    offered = [match[1] for line in lines if (match := _OFFERED.match(line))]
-    return list(dict.fromkeys(name for name in offered if not _missing(name, lines)))
-
-
-def _missing(name: str, lines: Sequence[str]) -> bool:
-    return any(line.startswith("debug1: ") and "No such file" in line and name in line for line in lines)
+    """Keys that were offered. A file that was read counts if the server had a word to say to it."""
+    names: list[str] = []
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        offered = _OFFERED.match(line)
+        read = _READ.match(line) if _ACCEPTED.match(following) else None
+        names += [match[1] for match in (offered, read) if match is not None]
+    return list(dict.fromkeys(names))
 
 
 def _accepted(lines: Sequence[str]) -> list[str]:

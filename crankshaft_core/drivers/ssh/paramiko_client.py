@@ -45,7 +45,7 @@ class ParamikoLink:
         self._target = target
         self._transports: list[paramiko.Transport] = []
         self._proxies: list[ProxyProcess] = []
-        self._dialled: list[socket.socket] = []
+        self._dialling: socket.socket | None = None
 
     @property
     def alive(self) -> bool:
@@ -83,16 +83,14 @@ class ParamikoLink:
 
     def close(self) -> None:
         """From the last transport to the first."""
-        for connection in self._dialled:
-            with contextlib.suppress(OSError):  # wakes up a connect under way; an error if there is none
-                connection.shutdown(socket.SHUT_RDWR)
+        if self._dialling is not None:
+            with contextlib.suppress(OSError):  # wakes up a connect under way; an error if there is none any more
+                self._dialling.shutdown(socket.SHUT_RDWR)
         for transport in reversed(self._transports):
             _end(transport)
         for proxy in reversed(self._proxies):
             proxy.close()
         self._proxies.clear()
-        for connection in self._dialled:
-            connection.close()
 
     def _extend(self, target: Target) -> None:
         way = self._way(target)
@@ -113,9 +111,18 @@ class ParamikoLink:
         if self._transports:
             return self._tunnel(target)
         if target.proxy_command is None:
-            return dial(target, self._dialled.append)
+            return self._dial(target)
         self._proxies.append(ProxyProcess(target.proxy_command))
         return self._proxies[-1].socket
+
+    def _dial(self, target: Target) -> socket.socket:
+        def opened(connection: socket.socket) -> None:
+            self._dialling = connection
+
+        try:
+            return dial(target, opened)
+        finally:
+            self._dialling = None
 
     def _tunnel(self, target: Target) -> paramiko.Channel:
         address = (target.hostname, target.port)
@@ -221,10 +228,12 @@ def _deadline(transport: paramiko.Transport, seconds: float) -> Generator[thread
 
 def _end(transport: paramiko.Transport) -> None:
     """Close it, and see its thread end."""
-    transport.close()
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # hanging up on a dead line
+        transport.close()
     if transport.is_alive():
         transport.join(2)
-    transport.sock.close()
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        transport.sock.close()
 
 
 def _keep_paramiko_quiet() -> None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,10 @@ class Server:
         rules = {"MaxSessions": "10", **self.rules}
         environment = f"HOME={self.home} {rules.pop('SetEnv', '')}"
         (self.folder / "sshd_config").write_text(
-            f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.host_key}\nPidFile none\n"
+            "".join(f"{name} {value}\n" for name, value in rules.items())  # the first of two counts
+            + f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.host_key}\nPidFile none\n"
             f"AuthorizedKeysFile {self.authorized_keys}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
             f"KbdInteractiveAuthentication no\nPrintMotd no\nLogLevel VERBOSE\nSetEnv {environment}\n"
-            + "".join(f"{name} {value}\n" for name, value in rules.items())
         )
 
     def authorize(self, key: Path) -> None:
@@ -79,16 +79,15 @@ class Server:
 
     def hang_up(self) -> None:
         """End all connections, as a network does: without a word."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for child in children:
-            for grandchild in Path(f"/proc/{child}/task/{child}/children").read_text().split():
-                if Path(f"/proc/{grandchild}/comm").read_text().strip() == "sshd":  # the unprivileged half, not the shell
-                    os.kill(int(grandchild), signal.SIGKILL)
-            os.kill(int(child), signal.SIGKILL)
+        for child in children(self.process.pid):
+            for process in (*children(child), child):
+                with suppress(ProcessLookupError, FileNotFoundError):  # it ends just now
+                    if command(process) == "sshd":  # its unprivileged half too; a shell goes on
+                        os.kill(process, signal.SIGKILL)
 
     def sessions(self) -> int:
         """Connections that are open."""
-        return len(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
+        return len(children(self.process.pid))
 
     def stop(self) -> None:
         """No new connections, and none of the old."""
@@ -163,6 +162,19 @@ def agent_holding(*keys: Path) -> Iterator[str]:
         yield variables["SSH_AUTH_SOCK"]
     finally:
         os.kill(int(variables["SSH_AGENT_PID"]), signal.SIGTERM)
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads."""
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # it ends just now
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def command(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def free_port() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import statistics
 import time
 from pathlib import Path
 
@@ -148,7 +147,9 @@ async def test_500_calls_use_one_login(
     assert rate > 50
 
 
-async def test_a_call_costs_one_round_trip(server: Server, client: str, open_driver: OpenDriver, tmp_path: Path) -> None:
+async def test_a_call_costs_one_round_trip(
+    server: Server, client: str, open_driver: OpenDriver, tmp_path: Path
+) -> None:
     script = "\n".join(f"cat >{tmp_path}/{number} <<'END'\n{'x' * 1000}\nEND" for number in range(10))
 
     async def seconds_a_call(delay: float) -> float:
@@ -163,7 +164,7 @@ async def test_a_call_costs_one_round_trip(server: Server, client: str, open_dri
                 await driver.run(script, stdin=b"y" * 1000)
                 times.append(time.monotonic() - begun)
             await driver.aclose()
-        return statistics.median(times)
+        return min(times)  # what other work on this machine adds is not of interest
 
     round_trips = (await seconds_a_call(0.050) - await seconds_a_call(0.0)) / 0.100
     print(f"\n{client}: {round_trips:.2f} round trips a call")
@@ -208,9 +209,7 @@ async def test_banner_and_chatty_start_up_files_do_no_harm(
     assert (done.stdout, done.stderr) == (b"out\n", b"err\n")
 
 
-async def test_a_login_shell_reads_the_profile(
-    start_server: StartServer, client: str, open_driver: OpenDriver
-) -> None:
+async def test_a_login_shell_reads_the_profile(start_server: StartServer, client: str, open_driver: OpenDriver) -> None:
     server = start_server()
     (server.home / ".bash_profile").write_text("echo chatter; read -r line; export SITE=here\n")
     driver = open_driver(server.settings(client=client, login=True))

@@ -1,0 +1,41 @@
+"""Jobs that ended without a result, as errors of the task run."""
+
+from __future__ import annotations
+
+import sys
+
+from crankshaft_core.errors import BackendError
+from crankshaft_core.task import TaskResult
+
+__all__ = ["JobCrashed", "JobEnded", "RemoteTraceback", "crash_message"]
+
+
+class JobEnded(Exception):
+    """The job ended without a result, and the task run may be retried."""
+
+
+class JobCrashed(BaseException):
+    """The job ended without a result and no retry is left: Prefect records the state Crashed."""
+
+
+class RemoteTraceback(Exception):
+    """The worker's traceback, shown as the cause of the function's exception."""
+
+    def __str__(self) -> str:
+        return "\n" + str(self.args[0])
+
+
+def crash_message(ended: TaskResult | BackendError, *, image: str | None, python: str) -> str:
+    """One line for a person, with the backend's job id, how it ended and the tail of its stderr."""
+    if isinstance(ended, BackendError):
+        return str(ended)
+    needed = ".".join(map(str, sys.version_info[:2]))
+    if ended.exit_code == 127:
+        where = f"image {image!r}" if image else f"{ended.backend}{f' ({ended.node})' if ended.node else ''}"
+        return f"{where} has no {python}; this flow needs Python {needed} there. {_tail(ended)}".rstrip()
+    return f"{ended.failure_message()} (no result was left)" if not ended.ok else f"{ended.name}: its result was cut short"
+
+
+def _tail(ended: TaskResult) -> str:
+    last = ended.stderr_tail.strip().rsplit("\n", 1)[-1]
+    return f"stderr: {last}" if last else ""

@@ -1,0 +1,141 @@
+"""What travels: calls into a payload, records out of a result file."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import io
+import json
+import pickle
+import sys
+import types
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cloudpickle
+from prefect.flows import Flow
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from prefect_crankshaft.sources import is_by_value
+
+__all__ = ["Call", "Record", "payload_of", "pickled_call", "records"]
+
+_MAC = hashlib.sha256().digest_size
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a task's function, pickled. `digest` is the same for the same arguments."""
+
+    blob: bytes
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the worker wrote of the call `number`: kind "value", "error", "timeout", "exit", "died", "log", …"""
+
+    number: int
+    kind: str
+    value: object
+
+    @property
+    def mapping(self) -> Mapping[str, Any]:
+        """The value of a "log" record."""
+        return cast("Mapping[str, Any]", self.value)
+
+
+def pickled_call(
+    function: object,
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    *,
+    context: Mapping[str, object] | None,
+    timeout: float | None,
+    log_prints: bool,
+) -> Call:
+    """The call for a worker. Raises TypeError naming what cannot be pickled."""
+    try:
+        arguments = _dumps((tuple(args), dict(kwargs)))
+        packed = None if context is None else _dumps(context)
+        blob = pickle.dumps((_dumps(function), arguments, packed, timeout, log_prints))
+    except Exception as error:
+        raise TypeError(_blame(function, args, kwargs, error)) from error
+    return Call(blob, hashlib.sha256(arguments).hexdigest())
+
+
+def payload_of(calls: Sequence[Call], head: Mapping[str, object]) -> bytes:
+    """The payload file for these calls, as `worker.py` reads it."""
+    first = {"python": list(sys.version_info[:2]), **head}
+    blobs = (part for call in calls for part in (len(call.blob).to_bytes(8, "big"), call.blob))
+    return b"".join([json.dumps(first).encode(), b"\n", *blobs])
+
+
+def records(path: Path, key: bytes) -> Iterator[Record]:
+    """The whole and genuine records of a result file, in order; nothing is unpickled before its HMAC was checked."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        while len(length := file.read(8)) == 8:
+            mac, blob = file.read(_MAC), file.read(int.from_bytes(length, "big"))
+            if len(blob) < int.from_bytes(length, "big"):
+                return
+            if not hmac.compare_digest(mac, hmac.new(key, blob, hashlib.sha256).digest()):
+                return
+            yield Record(*pickle.loads(blob))  # noqa: S301 - written by our worker, which alone has the key
+
+
+class _Pickler(cloudpickle.Pickler):
+    """cloudpickle, with a person's modules by value where the worker could not import them."""
+
+    def __init__(self, buffer: io.BytesIO) -> None:
+        super().__init__(buffer)
+        self.by_value: list[types.ModuleType] = []
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, TaskRunner):
+            return ThreadPoolTaskRunner, ()
+        if isinstance(obj, Flow):  # a flow of the same name: the flow's own code need not travel
+            return functools.partial(Flow, name=obj.name), (warnings.resetwarnings,)
+        module = _module_of(obj)
+        if module is not None and module.__name__ not in _registered() and is_by_value(module):
+            cloudpickle.register_pickle_by_value(module)
+            self.by_value.append(module)
+        return super().reducer_override(obj)
+
+
+def _dumps(value: object) -> bytes:
+    with io.BytesIO() as buffer:
+        pickler = _Pickler(buffer)
+        try:
+            pickler.dump(value)
+        finally:
+            for module in pickler.by_value:  # other users of cloudpickle in this process keep their own ways
+                cloudpickle.unregister_pickle_by_value(module)
+        return buffer.getvalue()
+
+
+def _registered() -> Collection[str]:
+    return cast("Collection[str]", cloudpickle.list_registry_pickle_by_value())
+
+
+def _module_of(obj: object) -> types.ModuleType | None:
+    if isinstance(obj, types.ModuleType):
+        return obj
+    if isinstance(obj, type) or callable(obj):
+        return sys.modules.get(getattr(obj, "__module__", None) or "")
+    return None
+
+
+def _blame(function: object, args: Sequence[object], kwargs: Mapping[str, object], error: Exception) -> str:
+    """Which of them it was that cannot be pickled."""
+    for name, value in [*enumerate(args, start=1), *kwargs.items()]:
+        try:
+            _dumps(value)
+        except Exception as own:  # noqa: BLE001 - reducers are anybody's code
+            return f"argument {name} of type {type(value).__name__} cannot be pickled: {own}"
+    return f"{getattr(function, '__name__', function)} cannot be pickled: {error}"

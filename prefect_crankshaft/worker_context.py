@@ -1,0 +1,56 @@
+"""What of Prefect's run context travels to the worker: names and ids, for run loggers and `prefect.runtime`.
+
+No settings, no result storage, no job variables: those may hold secrets. The call's parameters travel as arguments.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from prefect.context import FlowRunContext, TagsContext, TaskRunContext
+from prefect.tasks import Task
+
+__all__ = ["worker_context"]
+
+_FLOW_RUN_UNTOLD = {"job_variables", "state", "context", "empirical_policy", "infrastructure_document_id"}
+_TASK_RUN_UNTOLD = {"state", "task_inputs"}
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def worker_context(task: Task[..., Any]) -> dict[str, Any]:
+    """The context of the task run that is under way here, as `prefect.context.hydrated_context` reads it."""
+    task_run, flow_run = TaskRunContext.get(), FlowRunContext.get()
+    assert task_run is not None  # Prefect's engine calls a task's function within one
+    values: dict[str, Any] = {
+        "task_run_context": {
+            "task": _shell(task),
+            "task_run": task_run.task_run.model_dump(exclude=_TASK_RUN_UNTOLD),
+            "log_prints": task_run.log_prints,
+            "start_time": task_run.start_time,
+            "persist_result": False,
+        },
+        "tags_context": {"current_tags": sorted(TagsContext.get().current_tags)},
+    }
+    if flow_run is not None and flow_run.flow is not None and flow_run.flow_run is not None:
+        values["flow_run_context"] = {
+            "flow": flow_run.flow,
+            "flow_run": flow_run.flow_run.model_dump(exclude=_FLOW_RUN_UNTOLD),
+            "log_prints": flow_run.log_prints,
+            "start_time": flow_run.start_time,
+            "persist_result": False,
+        }
+    return values
+
+
+def _shell(task: Task[..., Any]) -> Task[..., Any]:
+    """The task without what it was given to call: hooks, policies, storage and its function, which travels apart."""
+    shell = copy.copy(task)
+    for name, value in list(vars(shell).items()):
+        if name.startswith("__"):
+            delattr(shell, name)
+        elif isinstance(value, list | tuple | set | frozenset):
+            setattr(shell, name, type(value)(item for item in value if isinstance(item, _PLAIN)))  # type: ignore[misc]
+        elif not isinstance(value, _PLAIN):
+            setattr(shell, name, None)
+    return shell

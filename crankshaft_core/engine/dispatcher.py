@@ -21,6 +21,7 @@ from crankshaft_core.engine.results import error_of, from_journal, result_of, to
 from crankshaft_core.engine.watch import Watch
 from crankshaft_core.errors import (
     AnswerLostError,
+    AuthenticationError,
     BackendError,
     StagingError,
     SubmitDeferred,
@@ -44,6 +45,8 @@ from crankshaft_core.task import Resources, Task, TaskResult, Verdict
 __all__ = ["Dispatcher"]
 
 _log = logging.getLogger(__name__)
+_LOCKED_OUT = 300.0
+"""Seconds between two tries at a system that does not let us in."""
 
 
 class Dispatcher:
@@ -72,6 +75,8 @@ class Dispatcher:
         self._publish = publish
         self._watch = Watch(name, backend, publish=publish, found=self._found, started=self._started)
         self._cancellation = Cancellation(backend, self._watch)
+        self._was_let_in = False
+        self._refusal: AuthenticationError | None = None
         self._drives: dict[asyncio.Task[None], LiveTask] = {}
         backend.listen(self._watch.wake)
         self._poller = asyncio.get_running_loop().create_task(self._watch.run(), name=f"crankshaft-poll-{name}")
@@ -227,33 +232,59 @@ class Dispatcher:
     async def _submit(self, live: LiveTask, attempt: Attempt) -> str:
         """Until the system has it or refuses it for good. Cancelled in the middle, the call still completes."""
         while True:
-            waiting = self._gate.enter()
-            if waiting is not None:
-                try:
-                    await live.wait(waiting)
-                except Withdrawn:
-                    self._gate.forsake(waiting)
-                    raise
-            elif live.cancelled:
-                self._gate.left(accepted=True)
-                raise Withdrawn
+            await self._pass_gate(live)
             accepted = True
             try:
-                return await self.backend.submit(attempt)
+                job_id = await self.backend.submit(attempt)
+            except AuthenticationError as error:
+                accepted = False
+                self._shut_out(live, error)
             except (SubmitDeferred, TransportError) as error:
                 accepted = False
-                self._hold(live, error)
+                self._hold(live, error, error.retry_after if isinstance(error, SubmitDeferred) else None)
             except (SubmitInDoubt, AnswerLostError) as error:
                 attempt = attempt.repeated()
                 _log.warning("%s: submit in doubt: %s", live.name, error)
+            else:
+                self._was_let_in, self._refusal = True, None
+                return job_id
             finally:
                 self._gate.left(accepted=accepted)
             if attempt.again and (found := await self._look_for(live, attempt)):
                 return found
 
-    def _hold(self, live: LiveTask, error: SubmitDeferred | TransportError) -> None:
-        self._gate.defer(error.retry_after if isinstance(error, SubmitDeferred) else None)
+    async def _pass_gate(self, live: LiveTask) -> None:
+        """Wait for the turn. Raises Withdrawn when cancelled meanwhile, and what shut everybody out before."""
+        waiting = self._gate.enter()
+        if waiting is not None:
+            try:
+                await live.wait(waiting)
+            except Withdrawn:
+                self._gate.forsake(waiting)
+                raise
+        if live.cancelled or self._refusal is not None:
+            self._gate.left(accepted=True)
+            raise self._refusal or Withdrawn
+
+    def _hold(self, live: LiveTask, error: BackendError, retry_after: float | None) -> None:
+        self._gate.defer(retry_after)
         self._publish(TaskHeld(live.id, live.name, live.backend, str(error)))
+
+    def _shut_out(self, live: LiveTask, error: AuthenticationError) -> None:
+        """Accounts get locked by trying: who was never let in fails at once, with all that wait behind it.
+
+        Who was let in before waits long: a token or a login may be renewed while jobs go on.
+        """
+        if self._was_let_in:
+            self._hold(live, error, _LOCKED_OUT)
+            return
+        if self._refusal is None:
+            self._refusal = error
+            asyncio.get_running_loop().call_later(_LOCKED_OUT, self._forgive)
+        raise error
+
+    def _forgive(self) -> None:
+        self._refusal = None
 
     async def _look_for(self, live: LiveTask, attempt: Attempt) -> str | None:
         """Let the poller look for a submit in doubt; its id if it is found before the time for another try."""

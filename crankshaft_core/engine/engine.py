@@ -35,7 +35,8 @@ _log = logging.getLogger(__name__)
 class Engine:
     """Runs tasks on the backends of a configuration. An async context manager; use it on one event loop.
 
-    `journal` is where the run is kept; without one, a temporary journal in the user's state directory. Leaving the
+    `journal` is where the run is kept, and is closed with the engine; without one, a temporary journal in the user's
+    state directory. Leaving the
     context cancels what was spawned and is not done, and waits until that is confirmed.
     """
 
@@ -137,7 +138,11 @@ class Engine:
             )
         )
         self._serial = self._journal.next_task() - 1
-        self._adopt()
+        try:
+            self._adopt()
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from crankshaft_core.backends.base import Backend, Job, JobState, Outcome, Phase
 from crankshaft_core.engine.live import LiveTask
-from crankshaft_core.errors import BackendError
+from crankshaft_core.errors import AuthenticationError, BackendError
 from crankshaft_core.events import BackendRecovered, BackendUnreachable, Event, TaskStarted
 from crankshaft_core.task import Verdict
 
@@ -21,6 +21,8 @@ _LOOKS = 3
 """How often `diagnose` is asked about a job that no query lists, before it is given up."""
 _GROWTH = 1.25
 _LONGEST_OUTAGE_DELAY = 60.0
+_LOCKED_OUT = 300.0
+"""Seconds between two tries at a system that does not let us in: accounts get locked by trying."""
 
 
 class Watch:
@@ -196,7 +198,9 @@ class Watch:
 
     def _unreachable(self, error: Exception) -> None:
         self._failures += 1
-        delay = min(_LONGEST_OUTAGE_DELAY, self._cadence.poll * 2.0**self._failures)
+        delay = min(_LONGEST_OUTAGE_DELAY, self._cadence.poll * 2.0 ** min(self._failures, 16))
+        if isinstance(error, AuthenticationError):
+            delay = _LOCKED_OUT
         self._delay = random.uniform(delay / 2, delay)  # noqa: S311 - jitter
         if self._failures == 1:
             self._publish(BackendUnreachable(self._name, str(error), len(self._lives), self._delay))

@@ -9,6 +9,7 @@ import pytest
 from crankshaft_core.backends.base import Outcome
 from crankshaft_core.backends.memory import System
 from crankshaft_core.errors import (
+    AuthenticationError,
     BackendError,
     CancelledElsewhereError,
     ConfigError,
@@ -172,6 +173,31 @@ async def test_a_deferred_submit_is_held_and_is_no_attempt(start: StartEngine, s
         result = await engine.run("m", task())
     assert result.attempt.endswith("-1")
     assert [event.reason for event in events if isinstance(event, TaskHeld)] == ["QOSMaxSubmitJobPerUserLimit"] * 3
+
+
+async def test_who_is_never_let_in_fails_at_once_and_is_not_tried_again(start: StartEngine, system: System) -> None:
+    system.faults["submit"] = [AuthenticationError("no key is accepted")]
+    async with start(config(max_tasks=1)) as engine:
+        handles = [engine.spawn("m", task()) for _ in range(5)]
+        for handle in handles:
+            with pytest.raises(AuthenticationError, match="no key is accepted"):
+                await handle
+    assert system.calls["submit"] == 1
+
+
+async def test_who_was_let_in_before_waits_for_a_new_login(start: StartEngine, system: System) -> None:
+    system.instant = True
+    events: list[object] = []
+    async with start() as engine:
+        await engine.run("m", task())
+        system.faults["submit"] = [AuthenticationError("token expired")]
+        engine.subscribe(events.append)
+        handle = engine.spawn("m", task())
+        await until(lambda: any(isinstance(event, TaskHeld) for event in events))
+        await asyncio.sleep(0.02)
+        assert not handle.done()
+        assert system.calls["submit"] == 2
+        handle.cancel()
 
 
 async def test_a_refused_submit_fails_the_task(start: StartEngine, system: System) -> None:

@@ -1,6 +1,6 @@
 """Prefect's task runner for Crankshaft: each task of a flow runs on a backend of Crankshaft.toml.
 
-    @flow(task_runner=CrankshaftTaskRunner("hpc"))
+@flow(task_runner=CrankshaftTaskRunner("hpc"))
 """
 
 from importlib import import_module

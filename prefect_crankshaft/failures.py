@@ -33,7 +33,9 @@ def crash_message(ended: TaskResult | BackendError, *, image: str | None, python
     if ended.exit_code == 127:
         where = f"image {image!r}" if image else f"{ended.backend}{f' ({ended.node})' if ended.node else ''}"
         return f"{where} has no {python}; this flow needs Python {needed} there. {_tail(ended)}".rstrip()
-    return f"{ended.failure_message()} (no result was left)" if not ended.ok else f"{ended.name}: its result was cut short"
+    return (
+        f"{ended.failure_message()} (no result was left)" if not ended.ok else f"{ended.name}: its result was cut short"
+    )
 
 
 def _tail(ended: TaskResult) -> str:

@@ -63,9 +63,15 @@ def line_of(event: TaskEvent) -> tuple[int, str] | None:
         case TaskStarted():
             return logging.INFO, f"{event.backend}: job {event.job_id} runs"
         case TaskRetried():
-            return logging.WARNING, f"{event.backend}: {event.verdict.replace('_', ' ')}, another attempt. {event.reason}"
+            return (
+                logging.WARNING,
+                f"{event.backend}: {event.verdict.replace('_', ' ')}, another attempt. {event.reason}",
+            )
         case TaskEnded(result=result):
             place = f" on {result.node}" if result.node else ""
-            return logging.INFO, f"{event.backend}: job {result.job_id} ended{place}: {result.verdict.replace('_', ' ')}"
+            return (
+                logging.INFO,
+                f"{event.backend}: job {result.job_id} ended{place}: {result.verdict.replace('_', ' ')}",
+            )
         case _:
             return None

@@ -91,4 +91,3 @@ def _with_states(collection: Any) -> Any:
         return item.state if isinstance(item, PrefectFuture) else item
 
     return visit_collection(collection, visit_fn=visit, return_data=True, context={}, remove_annotations=False)
-

@@ -23,7 +23,6 @@ from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 
-
 def main(payload_path: str, result_path: str) -> None:
     """Run all calls of the payload. Exits with a message if it was made by another version of Python."""
     payload_path, result_path = os.path.abspath(payload_path), os.path.abspath(result_path)  # noqa: PTH100 - fast start
@@ -134,7 +133,9 @@ def printed(number: int, records: Records) -> Iterator[None]:
 
     real_print = builtins.print
 
-    def print_(*args: object, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
+    def print_(
+        *args: object, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False
+    ) -> None:
         if file is None or file is sys.stdout:
             records.emit(number, "print", (" " if sep is None else sep).join(map(str, args)))
         else:

@@ -1,8 +1,8 @@
 """A batch system in one file, for what every batch system does: it detaches jobs, lists them, and ends them.
 
-    fake_batch.py SPOOL submit SCRIPT    prints `job N`; the job sees JOB_ID=N
-    fake_batch.py SPOOL list             prints `N|RUNNING|` for each job that lives
-    fake_batch.py SPOOL kill N...        TERM, and KILL two seconds later, to the job's whole session
+fake_batch.py SPOOL submit SCRIPT    prints `job N`; the job sees JOB_ID=N
+fake_batch.py SPOOL list             prints `N|RUNNING|` for each job that lives
+fake_batch.py SPOOL kill N...        TERM, and KILL two seconds later, to the job's whole session
 """
 
 from __future__ import annotations

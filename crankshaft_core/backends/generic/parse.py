@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from crankshaft_core.backends.base import Phase
 from crankshaft_core.backends.generic.frames import Answer
 from crankshaft_core.config import GenericConfig
+from crankshaft_core.config.generic import States
 from crankshaft_core.errors import AuthenticationError, BackendError, SubmitDeferred, SubmitError, SubmitInDoubt
 from crankshaft_core.task import Verdict
 
@@ -25,6 +26,12 @@ _VERDICTS: Mapping[str, Verdict] = {
     "ok": Verdict.OK,
 }
 """The keys of the configuration's `verdict` table, most telling first."""
+
+
+_COMMON = States(
+    pending="PENDING|CONFIGURING|PEND|QUEUED|Q|H?qw|hqw|I|IDLE", running="RUNNING|COMPLETING|RUN|R|r|E|t"
+)
+"""What Slurm, LSF, PBS and Grid Engine call waiting and running, for templates that come without a `states` table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def listing(stdout: str) -> Mapping[str, Listed]:
 
 def classify(config: GenericConfig, job: Listed) -> Phase | Verdict | None:
     """What a state means: where the job is, how it ended, or nothing that we know."""
-    states = config.states
+    states = config.states if config.states != States() else _COMMON
     if _is(states.stuck, job.state):
         return Verdict.STUCK
     if _is(states.pending, job.state):

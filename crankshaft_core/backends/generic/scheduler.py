@@ -138,7 +138,7 @@ class Scheduler:
         for found, attempt in known.items():
             state = classify(self._config, listed[found]) if found in listed else None
             if isinstance(state, Verdict):
-                findings[attempt] = Finding(state, " ".join(filter(None, (listed[found].state, listed[found].reason))))
+                findings[attempt] = Finding(state, _words(listed[found]))
             elif state is not None:
                 findings[attempt] = None
             elif told := verdict_of(self._config, said.get(found, "")):
@@ -190,6 +190,10 @@ class Scheduler:
         if "job_ids" not in self._diagnose.names:
             return dict(zip(ids, texts, strict=True))
         return per_job("\n".join(texts), ids)
+
+
+def _words(listed: Listed) -> str:
+    return " ".join(word for word in (listed.state, listed.reason) if word not in {"", "None"})
 
 
 def _parsed(text: str | None, label: str) -> Template | None:

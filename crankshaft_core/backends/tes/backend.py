@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ from crankshaft_core.errors import (
     SubmitInDoubt,
     TransportError,
 )
-from crankshaft_core.task import Output, Verdict
+from crankshaft_core.task import Input, Output, Verdict
 
 __all__ = ["TESBackend"]
 
@@ -51,6 +52,11 @@ class TESBackend:
         self._results = Results(self._storage)
         self._cancelling: dict[str, str] = {}
         """Attempt to task id, of those asked to end and not seen ended."""
+
+    @property
+    def requests_sent(self) -> int:
+        """How many so far, whatever became of them."""
+        return self._connection.client.sent
 
     @property
     def cadence(self) -> Cadence:
@@ -91,9 +97,11 @@ class TESBackend:
     def script(self, attempt: Attempt) -> str:
         """The document that would be sent, with what an upload would make of its inputs."""
         service = self._connection.service or Service(base=self._config.url)
-        sources = [self._expected_source(attempt.run, staged) for staged in attempt.inputs]
+        inputs = attempt.inputs or tuple(self._as_staged(item) for item in attempt.task.inputs)
+        sources = [self._expected_source(attempt.run, staged) for staged in inputs]
         copy = Copy(attempt.run, attempt.id, "…")
-        return readable(create_document(attempt, sources, copy=copy, terms=self._terms(service)))
+        planned = dataclasses.replace(attempt, inputs=inputs)
+        return readable(create_document(planned, sources, copy=copy, terms=self._terms(service)))
 
     async def submit(self, attempt: Attempt) -> str:
         """Bring its inputs and create the task; the id is the server's."""
@@ -217,6 +225,15 @@ class TESBackend:
         if self._storage is not None:
             return await self._storage.bring(staged)
         return _without_storage(staged)
+
+    def _as_staged(self, item: Input) -> StagedInput:
+        """What staging would make of it, without staging anything."""
+        if item.content is not None:
+            return StagedInput(item, content=item.content.encode() if isinstance(item.content, str) else item.content)
+        url = str(item.url)
+        if urlsplit(url).scheme in self.reach.schemes:
+            return StagedInput(item, url=url)
+        return StagedInput(item, file=Path(urlsplit(url).path))
 
     def _expected_source(self, run: str, staged: StagedInput) -> Source:
         """What `_source` would make of it, without bringing anything."""

@@ -17,6 +17,7 @@ __all__ = ["Remote"]
 
 _T = TypeVar("_T")
 _TRIES = 3
+_OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
 _SECRET_SOURCES: tuple[Literal["env", "file", "command"], ...] = ("env", "file", "command")
 
 
@@ -45,7 +46,8 @@ class Remote:
         """Bring a file or some bytes there, and see that they have arrived whole."""
 
         def send(filesystem: Any, path: str) -> None:
-            filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
+            if not _is_object_store(filesystem):
+                filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
             if isinstance(source, bytes):
                 filesystem.pipe_file(path, source)
             else:
@@ -126,6 +128,12 @@ class Remote:
                 raise StagingError(f"storage {self.url}: {error}{hint * isinstance(error, ImportError)}") from error
             self._opened = (opened[0], str(opened[1]).rstrip("/"))
         return self._opened
+
+
+def _is_object_store(filesystem: Any) -> bool:
+    """It has no directories, and fsspec would make a bucket of the first one that is missing."""
+    protocol = filesystem.protocol
+    return not _OBJECT_STORES.isdisjoint((protocol,) if isinstance(protocol, str) else protocol)
 
 
 def _as_staging_error(place: str, error: Exception) -> StagingError:

@@ -113,7 +113,7 @@ class Storage:
 
     def _in_place(self, file: Path) -> str | None:
         """The URL of a file that is in the storage already, because that is a directory we share with the workers."""
-        return self.shared(file.absolute().as_uri())
+        return self.shared(f"file://{file.absolute()}")  # unquoted, as fsspec and the servers read it
 
     async def _upload(self, source: Path | bytes, digest: str) -> str:
         """Under its hash. Whoever comes second waits for the first; a failed upload is tried anew by the next."""

@@ -59,8 +59,13 @@ class Workflow:
 
     def environment(self) -> dict[str, str]:
         home = {name: str(self.place / "home") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
-        cache = str(self.place / "cache")
-        return {**os.environ, **home, "XDG_CACHE_HOME": cache, MARK: str(self.place), **self.env}
+        caches = {
+            "XDG_CACHE_HOME": str(self.place / "cache"),
+            # where packages were installed without bytecode, every inner run would compile Snakemake anew
+            "PYTHONPYCACHEPREFIX": str(self.place.parent / "pycache"),
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+        return {**os.environ, **home, **caches, MARK: str(self.place), **self.env}
 
     def read(self, name: str) -> str:
         return (self.dir / name).read_text()

@@ -1,4 +1,4 @@
-"""An OpenSSH server of one test's own, on a free port of loopback: its rules, keys, home and log can be had as liked."""
+"""An OpenSSH server of one test's own, on a free port of loopback, with rules, keys and a home as the test likes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Being let in, and knowing by whom: host keys, keys, agents, ways. The same for both clients unless it says why not."""
+"""Being let in, and knowing by whom: host keys, keys, agents, ways. For both clients, but where it says why."""
 
 from __future__ import annotations
 

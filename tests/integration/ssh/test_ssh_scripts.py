@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.ssh.delay import delaying_proxy
 from tests.integration.ssh.server import Server, wait_until
 
 MEGABYTE = 1_000_000
+Property = Callable[[str, object], None]
 
 
 async def test_status_stdout_and_stderr_come_back_apart(driver: SSHDriver) -> None:
@@ -131,7 +133,7 @@ async def test_calls_at_once_each_get_their_own_answer(driver: SSHDriver) -> Non
 
 
 async def test_500_calls_use_one_login(
-    start_server: StartServer, client: str, open_driver: OpenDriver, record_property: object
+    start_server: StartServer, client: str, open_driver: OpenDriver, record_property: Property
 ) -> None:
     server = start_server()
     driver = open_driver(server.settings(client=client))
@@ -142,13 +144,13 @@ async def test_500_calls_use_one_login(
         await driver.run("echo x")
 
     rate = 500 / (time.monotonic() - begun)
-    print(f"\n{client}: {rate:.0f} calls/s")
+    record_property("calls_per_second", round(rate))
     assert server.logins() == 1
     assert rate > 50
 
 
 async def test_a_call_costs_one_round_trip(
-    server: Server, client: str, open_driver: OpenDriver, tmp_path: Path
+    server: Server, client: str, open_driver: OpenDriver, tmp_path: Path, record_property: Property
 ) -> None:
     script = "\n".join(f"cat >{tmp_path}/{number} <<'END'\n{'x' * 1000}\nEND" for number in range(10))
 
@@ -167,7 +169,7 @@ async def test_a_call_costs_one_round_trip(
         return min(times)  # what other work on this machine adds is not of interest
 
     round_trips = (await seconds_a_call(0.050) - await seconds_a_call(0.0)) / 0.100
-    print(f"\n{client}: {round_trips:.2f} round trips a call")
+    record_property("round_trips_per_call", round(round_trips, 2))
     assert 0.9 < round_trips < 1.7
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -38,6 +39,7 @@ class TesServer:
         workers: int = 8,
         pretend: float | None = None,
         validate: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.profile = profile
         self.faults = faults or Faults()
@@ -47,6 +49,7 @@ class TesServer:
         self._workers = workers
         self._pretend = pretend
         self._validate = validate
+        self._tls = tls
         self._contract = Contract(profile.version)
         self._directory = tempfile.TemporaryDirectory(prefix="tes-server-")
         self._store = Store(state, ids=profile.ids)
@@ -56,12 +59,17 @@ class TesServer:
     @property
     def url(self) -> str:
         """Without the base path: the client has to find that."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def tasks(self) -> dict[str, Task]:
         """All tasks it knows, by id."""
         return self._store.tasks
+
+    @property
+    def most_connections(self) -> int:
+        """The largest number there was at once."""
+        return self._listener.most
 
     @property
     def runs(self) -> dict[str, int]:
@@ -86,7 +94,7 @@ class TesServer:
 
     async def listen(self) -> None:
         """Take connections, at the same port as before."""
-        self._port = await self._listener.listen("127.0.0.1", self._port)
+        self._port = await self._listener.listen("127.0.0.1", self._port, tls=self._tls)
 
     async def hang_up(self) -> None:
         """Take no connections and drop those there are; tasks go on."""

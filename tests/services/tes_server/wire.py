@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -63,10 +64,12 @@ class Listener:
         self._handler = handler
         self._talks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self.most = 0
+        """Connections there were at once."""
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
         """Take connections; 0 is any free port. Returns the port."""
-        self._server = await asyncio.start_server(self._accept, host, port, limit=1024 * 1024)
+        self._server = await asyncio.start_server(self._accept, host, port, limit=1024 * 1024, ssl=tls)
         taken: int = self._server.sockets[0].getsockname()[1]
         return taken
 
@@ -81,6 +84,7 @@ class Listener:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.get_running_loop().create_task(self._talk(reader, writer))
         self._talks.add(talk)
+        self.most = max(self.most, len(self._talks))
         talk.add_done_callback(self._talks.discard)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,6 +108,8 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     if length > _LARGEST_BODY:
         raise Drop
     body = await reader.readexactly(length) if length else b""
+    if "://" in target:  # as to a proxy (RFC 9112 section 3.2.2)
+        target = "/" + target.split("/", 3)[3]
     path, _, query = target.partition("?")
     return Request(method, unquote(path), tuple(parse_qsl(query, keep_blank_values=True)), headers, body)
 

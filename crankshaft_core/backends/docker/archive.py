@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import shutil
 import tarfile
@@ -72,10 +73,14 @@ def _members(entry: Entry) -> Iterator[bytes]:
 
 
 def _file(entry: Entry, source: Path) -> Iterator[bytes]:
-    status = source.stat()
-    yield _header(entry, tarfile.REGTYPE, 0o444 | (status.st_mode & 0o111), status.st_size)
-    left = status.st_size
-    with source.open("rb") as file:
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise StagingError(str(error)) from error
+    with file:
+        status = os.fstat(file.fileno())
+        yield _header(entry, tarfile.REGTYPE, 0o444 | (status.st_mode & 0o111), status.st_size)
+        left = status.st_size
         while left:
             piece = file.read(min(_PIECE, left))
             if not piece:

@@ -6,10 +6,11 @@ Requests and answers are those of the Engine API (https://docs.docker.com/engine
 from __future__ import annotations
 
 import asyncio
+import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, Protocol, TypeVar
 
 import docker
@@ -20,7 +21,7 @@ from docker.utils import kwargs_from_env
 from crankshaft_core.backends.docker.answers import Json, parts
 from crankshaft_core.backends.docker.frames import frames
 from crankshaft_core.backends.docker.refusals import Refusal, plain_words
-from crankshaft_core.errors import AnswerLostError, AuthenticationError, BackendError, TransportError
+from crankshaft_core.errors import AnswerLostError, AuthenticationError, BackendError, StagingError, TransportError
 
 __all__ = ["DockerClient", "EventStream", "address"]
 
@@ -102,15 +103,19 @@ class DockerClient:
         await self._end(lambda api: api.remove_container(name, v=True, force=True), fine={404, 409})
 
     async def logs(self, path: str, params: Json, sink: Callable[[int, bytes], None]) -> None:
-        """What `path` ("/containers/x/logs") has written: `sink(1 or 2, bytes)` for each piece, in a thread."""
+        """What `path` ("/containers/x/logs") has written: `sink(1 or 2, bytes)` for each piece, in a thread.
+
+        Raises StagingError when the sink cannot write.
+        """
 
         def fetch(api: Any) -> None:
             url = f"{api.base_url}/v{api.api_version}{path}"
             with closing(api.get(url, params=dict(params), stream=True, timeout=_TIMEOUT)) as answer:
                 if answer.status_code != 404:
                     _check(answer)
-                    for stream, piece in frames(answer.iter_content(65536)):
-                        sink(stream, piece)
+                    with _local_failures():
+                        for stream, piece in frames(self._arriving(answer.iter_content(65536))):
+                            sink(stream, piece)
 
         await self._read(fetch, bulk=True)
 
@@ -123,8 +128,8 @@ class DockerClient:
 
         def fetch(api: Any) -> T:
             chunks, stat = api.get_archive(name, path)
-            with closing(chunks):
-                return take(stat, chunks)
+            with closing(chunks), _local_failures():
+                return take(stat, self._arriving(chunks))
 
         return await self._find(fetch, bulk=True)
 
@@ -285,6 +290,13 @@ class DockerClient:
         kind = AnswerLostError if changing else TransportError
         return kind(f"the connection to the Docker engine at {self.address} broke: {words}")
 
+    def _arriving(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks; a connection that breaks is told from a file of ours that cannot be written."""
+        try:
+            yield from chunks
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise self._translated(error, changing=False) from error
+
     def _from_answer(self, error: APIError, *, changing: bool) -> BackendError:
         status = error.status_code or 500
         words = plain_words(str(error.explanation or error))
@@ -299,6 +311,15 @@ def _check(answer: requests.Response) -> None:
         answer.raise_for_status()
     except requests.HTTPError as error:
         raise APIError(str(error), response=answer, explanation=answer.text.strip()) from error
+
+
+@contextmanager
+def _local_failures() -> Iterator[None]:
+    """What goes wrong on this machine, a full disk for instance, is not the engine's fault."""
+    try:
+        yield
+    except (OSError, tarfile.TarError) as error:
+        raise StagingError(str(error)) from error
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -1,4 +1,4 @@
-"""Where a runner keeps journal and results: by flow run, so that a restarted one finds them; else for this time only."""
+"""Where a runner keeps journal and results: by flow run, so that a restarted one finds them."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def _key(path: Path) -> bytes:
             return known
         path.unlink()  # its process was killed while it wrote it, so nothing was signed with it
         return _key(path)
-    with open(descriptor, "wb") as file:
+    with os.fdopen(descriptor, "wb") as file:
         file.write(key := secrets.token_bytes(_KEY_BYTES))
     return key

@@ -44,6 +44,7 @@ class crankshaft_options:  # noqa: N801 - used like prefect's `tags` and prefect
         self._tokens: list[Token[Options | None]] = []
 
     def __call__(self, function: Function) -> Function:
+        """Ask for it whenever this function, or this task, is run."""
         asking = getattr(function, "fn", function)  # a Task's own function, which survives `with_options`
         setattr(asking, _ATTRIBUTE, {**asked_of(asking), **self.options})
         return function

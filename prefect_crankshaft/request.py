@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from crankshaft_core.errors import ConfigError
 from crankshaft_core.task import Resources
@@ -52,8 +53,9 @@ def _text(options: Options, name: str) -> str | None:
 def _overlaid(layers: tuple[Options, ...], name: str) -> tuple[tuple[str, str], ...]:
     merged: dict[str, str] = {}
     for layer in layers:
-        values = layer.get(name) or {}
-        if not isinstance(values, Mapping):
-            raise ConfigError(f"crankshaft option {name}: {values!r} is not a table of names and values")
+        given: object = layer.get(name) or {}
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"crankshaft option {name}: {given!r} is not a table of names and values")
+        values = cast("Mapping[object, object]", given)
         merged.update({str(key): str(value) for key, value in values.items()})
     return tuple(sorted(merged.items()))

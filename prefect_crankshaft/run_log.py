@@ -19,8 +19,12 @@ from crankshaft_core.events import (
     TaskStarted,
     TaskSubmitted,
 )
+from crankshaft_core.task import Verdict
 
 __all__ = ["RunLog", "line_of"]
+
+
+_LEVELS: Mapping[type[TaskEvent], int] = {TaskQueued: logging.DEBUG, TaskRetried: logging.WARNING}
 
 
 class RunLog:
@@ -51,27 +55,33 @@ class RunLog:
 
 def line_of(event: TaskEvent) -> tuple[int, str] | None:
     """The level and text of a log line for this event; None when Prefect's own states say it."""
+    text = _text_of(event)
+    return None if text is None else (_LEVELS.get(type(event), logging.INFO), f"{event.backend}: {text}")
+
+
+def _text_of(event: TaskEvent) -> str | None:
+    text: str | None = None
     match event:
         case TaskQueued():
-            return logging.DEBUG, f"{event.backend}: waiting for a place"
+            text = "waiting for a place"
         case TaskHeld():
-            return logging.INFO, f"{event.backend}: not taken for now: {event.reason}"
+            text = f"not taken for now: {event.reason}"
         case TaskSubmitted(attached=True):
-            return logging.INFO, f"{event.backend}: job {event.job_id} of an earlier process of this run is re-attached"
+            text = f"job {event.job_id}, which an earlier process of this run had submitted"
         case TaskSubmitted():
-            return logging.INFO, f"{event.backend}: submitted as job {event.job_id}"
+            text = f"submitted as job {event.job_id}"
         case TaskStarted():
-            return logging.INFO, f"{event.backend}: job {event.job_id} runs"
+            text = f"job {event.job_id} runs"
         case TaskRetried():
-            return (
-                logging.WARNING,
-                f"{event.backend}: {event.verdict.replace('_', ' ')}, another attempt. {event.reason}",
-            )
+            text = f"{_words(event.verdict)}, another attempt is made. {event.reason}"
         case TaskEnded(result=result):
             place = f" on {result.node}" if result.node else ""
-            return (
-                logging.INFO,
-                f"{event.backend}: job {result.job_id} ended{place}: {result.verdict.replace('_', ' ')}",
-            )
+            how = f"exit code {result.exit_code}" if result.exit_code is not None else _words(result.verdict)
+            text = f"job {result.job_id} ended{place}: {how}"
         case _:
-            return None
+            pass
+    return text
+
+
+def _words(verdict: Verdict) -> str:
+    return verdict.replace("_", " ")

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from prefect._internal.uuid7 import uuid7  # as in Prefect's own integrations: the server sorts task runs by it
-from prefect.client.schemas.objects import RunInput
+from prefect.client.schemas.objects import RunInput, State
 from prefect.futures import PrefectConcurrentFuture, PrefectFuture
-from prefect.states import State
 from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
 
@@ -57,7 +56,7 @@ class CrankshaftTaskRunner(TaskRunner[PrefectConcurrentFuture[Any]]):
         attributes: Mapping[str, str] | None = None,
         **resources: Any,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Prefect's
         if max_tasks is not None and max_workers is not None and max_tasks != max_workers:
             raise ConfigError(f"max_tasks={max_tasks} and max_workers={max_workers} mean the same; give one of them")
         limit = max_workers if max_tasks is None else max_tasks
@@ -65,7 +64,7 @@ class CrankshaftTaskRunner(TaskRunner[PrefectConcurrentFuture[Any]]):
             raise ConfigError(f"max_tasks={limit}: 1 or more jobs can run at once")
         options = {"image": image, "python": python, "env": env, "batch": batch, "attributes": attributes}
         self._settings: dict[str, Any] = {"backend": backend, "config": config, "max_tasks": limit}
-        self._options = checked({**options, **resources})
+        self._options: dict[str, Any] = dict(checked({**options, **resources}))
         self._duplicates: weakref.WeakSet[CrankshaftTaskRunner] = weakref.WeakSet()
         self._thread: LoopThread | None = None
 
@@ -75,7 +74,7 @@ class CrankshaftTaskRunner(TaskRunner[PrefectConcurrentFuture[Any]]):
         self._duplicates.add(duplicate)
         return duplicate
 
-    def submit(  # type: ignore[override]  # the overloads of the base differ only in what the task returns
+    def submit(
         self,
         task: Task[..., Any],
         parameters: dict[str, Any],
@@ -111,7 +110,7 @@ class CrankshaftTaskRunner(TaskRunner[PrefectConcurrentFuture[Any]]):
         self._session = Session(config, max_tasks=self._settings["max_tasks"])
         return self
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
             try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from prefect.client.schemas.objects import RunInput
+from prefect.client.schemas.objects import RunInput, State
 from prefect.context import AsyncClientContext
 from prefect.futures import PrefectFuture
-from prefect.states import State, exception_to_crashed_state
+from prefect.states import exception_to_crashed_state
 from prefect.task_engine import run_task_async
 from prefect.tasks import Task
 from prefect.utilities.collections import visit_collection
@@ -54,7 +54,7 @@ async def _run(submission: Submission, session: Session, options: Options, *, ba
     jobs, client = await session.opened()
     # set, not entered: it was entered once, for all task runs of this loop
     AsyncClientContext.__var__.set(client)
-    return await run_task_async(
+    state = await run_task_async(
         task=remote_task(submission.task, jobs, options, backend=backend),
         task_run_id=submission.task_run_id,
         parameters=_with_states(submission.parameters) if awaited else dict(submission.parameters),
@@ -62,14 +62,16 @@ async def _run(submission: Submission, session: Session, options: Options, *, ba
         return_type="state",
         dependencies=submission.dependencies,
     )
+    return cast("State[Any]", state)
 
 
 def _futures(collection: Any) -> set[PrefectFuture[Any]]:
     found: set[PrefectFuture[Any]] = set()
 
     def visit(item: Any, context: dict[str, Any]) -> Any:  # noqa: ARG001 - with a context, annotated values are seen too
-        if isinstance(item, PrefectFuture):
-            found.add(item)
+        value: Any = item
+        if isinstance(value, PrefectFuture):
+            found.add(value)  # pyright: ignore[reportUnknownArgumentType]  # of whatever it is a future
         return item
 
     visit_collection(collection, visit_fn=visit, return_data=False, context={})
@@ -79,7 +81,11 @@ def _futures(collection: Any) -> set[PrefectFuture[Any]]:
 async def _done(future: PrefectFuture[Any]) -> None:
     """Wait for it without holding up the loop."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
-    future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+
+    def wake(_: PrefectFuture[Any]) -> None:
+        loop.call_soon_threadsafe(done.set)
+
+    future.add_done_callback(wake)
     await done.wait()
     future.wait()  # returns at once, and fetches the state
 

@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
@@ -86,10 +86,8 @@ def run_call(number: int, blob: bytes, records: Records) -> None:
 
 def call(number: int, blob: bytes, records: Records) -> object:
     """Load the function and its arguments, and call it as Prefect would."""
-    import cloudpickle
-
     function, arguments, context, timeout, log_prints = pickle.loads(blob)  # noqa: S301 - made by the flow that runs us
-    function, (args, kwargs) = cloudpickle.loads(function), cloudpickle.loads(arguments)
+    function, (args, kwargs) = pickle.loads(function), pickle.loads(arguments)  # noqa: S301 - likewise
     with (
         printed(number, records) if log_prints else contextlib.nullcontext(),
         prefect_context(number, context, records, (function, args, kwargs)),
@@ -110,11 +108,11 @@ async def awaited(value: Any) -> object:
 
 def listed(value: Any) -> object:
     """A generator cannot travel: its items do, as a list."""
-    import types
+    import inspect
 
-    if isinstance(value, types.GeneratorType):
+    if inspect.isgenerator(value):
         return list(value)
-    if isinstance(value, types.AsyncGeneratorType):
+    if inspect.isasyncgen(value):
         import asyncio
 
         return asyncio.run(collected(value))
@@ -127,7 +125,7 @@ async def collected(items: Any) -> list[object]:
 
 
 @contextlib.contextmanager
-def printed(number: int, records: Records) -> Iterator[None]:
+def printed(number: int, records: Records) -> Generator[None, None, None]:
     """As Prefect's log_prints: what is printed to standard output becomes log lines of the task run."""
     import builtins
 
@@ -149,7 +147,7 @@ def printed(number: int, records: Records) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
+def time_limit(seconds: float | None) -> Generator[None, None, None]:
     """WorkerTimeout in the main thread after so many seconds; none for None."""
 
     def over(*_: object) -> None:
@@ -178,13 +176,12 @@ def prefect_context(
         return contextlib.nullcontext()
     import inspect
 
-    import cloudpickle
     from prefect.context import hydrated_context
     from prefect.logging.handlers import set_api_log_sink
     from prefect.results import ResultStore
 
     function, args, kwargs = call
-    values: dict[str, Any] = cloudpickle.loads(context)
+    values: dict[str, Any] = pickle.loads(context)  # noqa: S301 - made by the flow that runs us
     for name in ("flow_run_context", "task_run_context"):
         if name in values:
             values[name]["result_store"] = ResultStore()
@@ -209,10 +206,8 @@ class Records:
 
     def emit_value(self, number: int, value: object) -> None:
         """What the function returned."""
-        import cloudpickle
-
         try:
-            blob = cloudpickle.dumps(value)
+            blob = dumped(value)
         except BaseException as error:  # noqa: BLE001 - reducers are anybody's code
             self.emit(number, "unpicklable", f"its result of type {type(value).__name__} cannot be pickled: {error}")
         else:
@@ -251,13 +246,18 @@ def without_our_frames(error: BaseException) -> BaseException:
 
 def pickled(error: BaseException) -> bytes | None:
     """The exception, for whoever can read it; None when it cannot be pickled."""
-    import cloudpickle
-
     try:
-        blob: bytes = cloudpickle.dumps(error)
-        cloudpickle.loads(blob)  # exceptions with arguments of their own pickle well and fail to load
+        blob = dumped(error)
+        pickle.loads(blob)  # noqa: S301 - exceptions with arguments of their own pickle well and fail to load
     except Exception:  # noqa: BLE001 - reducers are anybody's code
         return None
+    return blob
+
+
+def dumped(value: Any) -> bytes:
+    """Pickled, with functions and classes that have no name here by value."""
+    cloudpickle: Any = __import__("cloudpickle")
+    blob: bytes = cloudpickle.dumps(value)
     return blob
 
 

@@ -6,12 +6,17 @@ No settings, no result storage, no job variables: those may hold secrets. The ca
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from prefect.context import FlowRunContext, TagsContext, TaskRunContext
+from prefect.flows import Flow
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
 __all__ = ["worker_context"]
+
+T = TypeVar("T")
 
 _FLOW_RUN_UNTOLD = {"job_variables", "state", "context", "empirical_policy", "infrastructure_document_id"}
 _TASK_RUN_UNTOLD = {"state", "task_inputs"}
@@ -34,7 +39,7 @@ def worker_context(task: Task[..., Any]) -> dict[str, Any]:
     }
     if flow_run is not None and flow_run.flow is not None and flow_run.flow_run is not None:
         values["flow_run_context"] = {
-            "flow": flow_run.flow,
+            "flow": _with_threads(_shell(flow_run.flow)),
             "flow_run": flow_run.flow_run.model_dump(exclude=_FLOW_RUN_UNTOLD),
             "log_prints": flow_run.log_prints,
             "start_time": flow_run.start_time,
@@ -43,14 +48,20 @@ def worker_context(task: Task[..., Any]) -> dict[str, Any]:
     return values
 
 
-def _shell(task: Task[..., Any]) -> Task[..., Any]:
-    """The task without what it was given to call: hooks, policies, storage and its function, which travels apart."""
-    shell = copy.copy(task)
+def _with_threads(flow: Flow[..., Any]) -> Flow[..., Any]:
+    flow.task_runner = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner[Any]())
+    return flow
+
+
+def _shell(task_or_flow: T) -> T:
+    """Without what it was given to call: hooks, policies, storage and its function. A task's travels apart."""
+    shell = copy.copy(task_or_flow)
     for name, value in list(vars(shell).items()):
         if name.startswith("__"):
             delattr(shell, name)
         elif isinstance(value, list | tuple | set | frozenset):
-            setattr(shell, name, type(value)(item for item in value if isinstance(item, _PLAIN)))  # type: ignore[misc]
+            items = cast("list[object]", value)
+            setattr(shell, name, type(items)(item for item in items if isinstance(item, _PLAIN)))
         elif not isinstance(value, _PLAIN):
             setattr(shell, name, None)
     return shell

@@ -104,9 +104,10 @@ def test_the_readme_names_both_commands() -> None:
 
 
 def test_continuous_integration_runs_only_what_the_readme_names() -> None:
-    commands = re.findall(r"^(?!#|set |cd )\S.*$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    lines = [line for line in (ROOT / ".ci/run").read_text().splitlines() if not line.startswith(("#", "set ", "cd "))]
+    commands = [line.split()[0] for line in lines if not re.fullmatch(r"status=0|exit \$status", line)]
     readme = (ROOT / "README.md").read_text()
-    assert commands
+    assert len(commands) == 2
     assert [command for command in commands if command not in readme] == []
 
 

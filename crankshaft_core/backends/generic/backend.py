@@ -56,7 +56,7 @@ class GenericBackend:
 
     @property
     def enforces_time(self) -> bool:
-        """Always: the scheduler where the template gives it the time, else the wrapper."""
+        """Always: the wrapper, and beyond it the scheduler where the template tells it the time."""
         return True
 
     def listen(self, wake: Callable[[], None]) -> None:

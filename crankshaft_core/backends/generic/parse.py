@@ -111,7 +111,7 @@ def per_job(said: str, ids: Collection[str]) -> Mapping[str, str]:
 def _naming(ids: Collection[str]) -> re.Pattern[str]:
     """Finds `12|…` (sacct), `Job Id: 12.server` (qstat) and `Job <12>, …` (bjobs), and no number further on."""
     names = "|".join(re.escape(job) for job in sorted(ids, key=len, reverse=True)) or "(?!)"
-    return re.compile(rf"^\s*(?:Job(?: Id)?:?\s*)?<?({names})(?![\w.])")
+    return re.compile(rf"^(?:Job(?: Id)?:?\s*)?<?({names})(?![\w.:])")
 
 
 def _listed(line: str) -> Listed:

@@ -17,9 +17,6 @@ from crankshaft_core.task import Execution, Task
 
 __all__ = ["Renderer"]
 
-_TIME = frozenset({"time_s", "time_min", "time_s_minus_60"})
-
-
 @dataclass(frozen=True, slots=True)
 class Renderer:
     """Renders the attempts of one run. `shell` is the configured one's path, where that is known."""
@@ -38,14 +35,13 @@ class Renderer:
     def job(self, attempt: Attempt) -> Job:
         """The job of an attempt. Raises SubmitError for what this backend cannot run."""
         self._refuse_images(attempt.task)
-        timed_by_scheduler = self.batch and self.submit.names & _TIME
         return Job(
             attempt,
             self.run,
             [self._step(attempt, number) for number in range(len(attempt.task.executions))],
             shell_words=[self.shell or self._shell[0], *self._shell[1:]],
             batch=self.batch,
-            limit=None if timed_by_scheduler else attempt.task.resources.time,
+            limit=attempt.task.resources.time,
             grace=10.0 if self.config.kill_after is None else self.config.kill_after,
             env_file=self.env_file,
         )

@@ -29,7 +29,7 @@ def task_values(attempt: Attempt, config: GenericConfig) -> dict[str, Value]:
     values["job_name"] = attempt.id
     values["comment"] = f"crankshaft {attempt.run} {_one_line(task.name)}"
     values["image"] = next((step.image for step in task.executions if step.image), None)
-    values["extra_args"] = config.extra_args
+    values["extra_args"] = " ".join(filter(None, (config.extra_args, given.get("extra_args")))) or None
     return values
 
 

@@ -15,7 +15,7 @@ _ck_main() {
   set +o posix
   unset CDPATH
   _ck_task=$_ck_run/tasks/$_ck_attempt
-  _ck_codes= _ck_pid= _ck_sig= _ck_news= _ck_stop= _ck_late= _ck_why= _ck_say= _ck_watchdog= _ck_opened='|'
+  _ck_codes= _ck_pid= _ck_sig= _ck_news= _ck_stop= _ck_late= _ck_why= _ck_say= _ck_watchdogs= _ck_opened='|'
   _ck_identify
   _ck_now && _ck_t0=$_ck_t
   _ck_lock
@@ -76,6 +76,14 @@ _ck_listen() {
   for _ck_s in TERM INT USR1 USR2 XCPU; do trap "_ck_forward $_ck_s" "$_ck_s"; done
   trap '_ck_forward KILL' VTALRM # asked for by force, by a signal that nobody else sends and bash does not ignore
   trap '_ck_overdue' ALRM
+  [ "$_ck_mode" = process ] || [ -z "$SGE_JOB_SPOOL_DIR" ] || trap '_ck_ending' USR2
+}
+
+# Grid Engine's only request to end (qsub -notify): its KILL follows a minute later, and lets nobody leave a record.
+_ck_ending() {
+  _ck_forward USR2
+  _ck_forward TERM
+  _ck_alarm VTALRM "$_ck_grace"
 }
 
 _ck_forward() {
@@ -97,21 +105,23 @@ _ck_secrets() {
 }
 
 _ck_watch() {
-  [ -n "$_ck_limit" ] || return 0
+  [ -z "$_ck_limit" ] || _ck_alarm ALRM "$_ck_limit" "$_ck_grace"
+}
+
+# A signal to ourselves after each pause.
+_ck_alarm() {
+  local own_groups=${-//[!m]/} # a trap may call us while a command is being started
   set -m
   (
-    sleep "$_ck_limit"
-    kill -ALRM $$
-    sleep "$_ck_grace"
-    kill -ALRM $$
+    for _ck_s in "${@:2}"; do sleep "$_ck_s" && kill "-$1" $$; done
   ) </dev/null >/dev/null 2>&1 &
-  _ck_watchdog=$!
-  set +m
+  _ck_watchdogs="$_ck_watchdogs -$!"
+  [ -n "$own_groups" ] || set +m
 }
 
 _ck_unwatch() {
   trap '' ALRM
-  [ -z "$_ck_watchdog" ] || kill -KILL -- "-$_ck_watchdog" 2>/dev/null
+  [ -z "$_ck_watchdogs" ] || kill -KILL -- $_ck_watchdogs 2>/dev/null
 }
 
 _ck_steps() {

@@ -7,21 +7,17 @@ itself soon after the last session, even if we are killed.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import shutil
-import signal
 import subprocess
 import tempfile
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from crankshaft_core.drivers.ssh.channel import Channel
 from crankshaft_core.drivers.ssh.openssh_args import LONGEST_SOCKET, PIN_ALIAS, common, login_socket, option, quoted
 from crankshaft_core.drivers.ssh.openssh_log import failure, last_words
+from crankshaft_core.drivers.ssh.pipes import ProcessChannel, end_session
 from crankshaft_core.drivers.ssh.settings import SSHSettings
 from crankshaft_core.drivers.ssh.target import Target
 from crankshaft_core.errors import TransportError
@@ -32,9 +28,6 @@ PERSISTS = "60"
 """Seconds that our master outlives its last session."""
 CHECK_TIMEOUT = 10.0
 """Seconds for asking a master whether it is there; it does not touch the network."""
-CHUNK = 65_536
-SLICE = 0.25
-"""Seconds after which a waiting reader looks whether somebody has closed the channel."""
 
 
 class OpenSSHLink:
@@ -75,15 +68,22 @@ class OpenSSHLink:
         """A session on the master. It never makes a connection of its own: for that, its way there leads nowhere."""
         args = self._common(self._control) + option("ControlMaster", "no") + option("LogLevel", "ERROR")
         args += option("ProxyCommand", "false")
-        return _Channel([*args, "--", self._target.host, command], self._target.where)
+        return ProcessChannel([*args, "--", self._target.host, command], environ=_environ(), told=self._refused)
 
     def close(self) -> None:
         """End our master; leave a person's alone."""
         if self._starting is not None:
-            _kill(self._starting)
+            end_session(self._starting)
         if self._own:
             self._ask(self._control, "exit")
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _refused(self, last_words: str) -> TransportError | None:
+        if "Session open refused" not in last_words:
+            return None
+        return TransportError(
+            f"{self._target.where}: the server refuses another session; two are needed, see MaxSessions"
+        )
 
     def _common(self, control: Sequence[str]) -> list[str]:
         return [*common(self._settings, self._target, batch=True, pin_file=self._pin_file()), *control]
@@ -128,7 +128,7 @@ class OpenSSHLink:
         try:
             status = self._starting.wait(self._target.connect_timeout * (1 + len(self._target.jumps)) + 1)
         except subprocess.TimeoutExpired:
-            _kill(self._starting)
+            end_session(self._starting)
             raise TransportError(
                 f"{self._target.where}: no connection within {self._target.connect_timeout:g} s"
             ) from None
@@ -137,105 +137,6 @@ class OpenSSHLink:
         if status != 0:
             raise failure(_text(self._log), self._target)
         self._own = True
-
-
-class _Channel:
-    """A session: a client process of the master, and its pipes."""
-
-    def __init__(self, args: Sequence[str], where: str) -> None:
-        self._where = where
-        # a session of its own: Ctrl-C at our terminal is not for it, and it cannot ask anything there
-        self._process = subprocess.Popen(
-            args,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            env=_environ(),
-        )
-        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
-        self._pipes = tuple(pipe for pipe in pipes if pipe is not None)
-        self._in, self._out, self._err = (pipe.fileno() for pipe in self._pipes)
-        for pipe in (self._in, self._out, self._err):
-            os.set_blocking(pipe, False)
-        self._open = {self._out, self._err}
-        self._stderr_tail = b""
-        self._closed = False
-        self._lock = threading.Lock()  # so that no descriptor is used while another thread closes it
-
-    def send(self, data: bytes, *, timeout: float) -> None:
-        """Write all of it."""
-        deadline = time.monotonic() + timeout
-        at = 0
-        while at < len(data):
-            at += self._write(data[at : at + CHUNK])
-            if at < len(data) and not _ready([self._in], select.POLLOUT, deadline):
-                raise TimeoutError("the other side takes no more")
-
-    def receive(self, timeout: float) -> tuple[bytes, bytes]:
-        """Read what there is, or wait for it."""
-        deadline = time.monotonic() + timeout
-        while True:
-            out, err = self._read(self._out), self._read(self._err)
-            self._stderr_tail = (self._stderr_tail + err)[-2000:]
-            if out or err:
-                return out, err
-            if self._closed or not self._open:
-                raise self._end()
-            if not _ready(list(self._open), select.POLLIN, deadline):
-                return b"", b""
-
-    def close(self) -> None:
-        """End the client process; the master then closes the session."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            _kill(self._process)
-            for pipe in self._pipes:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-
-    def _write(self, data: bytes) -> int:
-        with self._lock:
-            if self._closed:
-                raise ConnectionError("connection closed")
-            try:
-                return os.write(self._in, data)
-            except BlockingIOError:
-                return 0
-            except OSError as error:
-                raise ConnectionError("connection closed") from error
-
-    def _read(self, pipe: int) -> bytes:
-        with self._lock:
-            if self._closed or pipe not in self._open:
-                return b""
-            try:
-                data = os.read(pipe, CHUNK)
-            except BlockingIOError:
-                return b""
-            if not data:
-                self._open.discard(pipe)
-            return data
-
-    def _end(self) -> Exception:
-        if b"Session open refused" in self._stderr_tail:
-            return TransportError(f"{self._where}: the server refuses another session; two are needed, see MaxSessions")
-        return EOFError("connection closed")
-
-
-def _ready(pipes: Sequence[int], what: int, deadline: float) -> bool:
-    """One of the pipes may be ready; false at the deadline."""
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        return False
-    poll = select.poll()
-    for pipe in pipes:
-        poll.register(pipe, what)
-    poll.poll(min(remaining, SLICE) * 1000)
-    return True
 
 
 def _private_folder() -> Path:
@@ -257,18 +158,6 @@ def _environ() -> dict[str, str]:
     """Nothing may pop up a window to ask for a password."""
     environ = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "SSH_ASKPASS"}}
     return {**environ, "SSH_ASKPASS_REQUIRE": "never"}
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With its children, a jump host's ssh for instance. It leads a session, so its pid is the group's."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(2)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _text(file: Path) -> str:

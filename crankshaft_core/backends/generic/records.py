@@ -61,7 +61,7 @@ class Record:
         if self.why == "exit":
             return Verdict.OK if not any(self.exit_codes) else Verdict.FAILED
         if self.why.startswith("signal:"):
-            return Verdict.CANCELLED
+            return Verdict.FAILED if self.why in _WARNINGS else Verdict.CANCELLED
         return {"time": Verdict.TIME_LIMIT, "requeued": Verdict.PREEMPTED}.get(self.why, Verdict.FAILED)
 
     def _said(self) -> str:
@@ -75,5 +75,8 @@ class Record:
             return f"killed by signal {self.exit_codes[-1] - 128}"
         return self.detail
 
+
+_WARNINGS = frozenset({"signal:USR1", "signal:USR2"})
+"""They ask nobody to end, so a failure after one is the command's own."""
 
 _LAST_KILLED = frozenset((code,) for code in _KILLED)

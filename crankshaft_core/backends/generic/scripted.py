@@ -244,9 +244,10 @@ def _unrecorded(finding: Finding, root: str) -> Outcome:
 
 
 def _explained(outcome: Outcome, finding: Finding | None) -> Outcome:
-    """A record that a signal wrote, with the system's word on who sent it."""
-    if finding is None:
+    """A record that a signal wrote, with the system's word on who sent it.
+
+    "Failed" is no such word: it only repeats the exit code that the wrapper has passed on.
+    """
+    if finding is None or finding.verdict in {Verdict.OK, Verdict.FAILED}:
         return outcome
-    if finding.verdict in {Verdict.OK, Verdict.FAILED}:
-        return replace(outcome, verdict=Verdict.FAILED) if outcome.exit_codes else outcome
     return replace(outcome, verdict=finding.verdict, detail=finding.words)

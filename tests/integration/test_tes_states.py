@@ -37,9 +37,18 @@ async def test_a_sweep_of_thousands_takes_few_requests() -> None:
         jobs = await submitted(backend, 5000)
         await backend.poll(jobs, sweep=False)
         before = server.requests.total()
-        states = await backend.poll(jobs, sweep=False)
+        states = await backend.poll(jobs, sweep=True)
         assert len(states) == 5000
         assert server.requests.total() - before == 3
+
+
+async def test_a_run_of_many_pages_is_not_listed_at_every_poll() -> None:
+    async with TesServer(PLAIN.but(largest_page=20), pretend=600, workers=500) as server, client(server) as backend:
+        jobs = await submitted(backend, 100)
+        await backend.poll(jobs, sweep=False)
+        before = server.requests.total()
+        assert {len(await backend.poll(jobs, sweep=False)) for _ in range(5)} == {0}
+        assert server.requests.total() == before
 
 
 async def test_a_few_jobs_of_a_long_run_are_asked_for_one_by_one() -> None:

@@ -47,9 +47,11 @@ class TESBackend:
     def __init__(self, config: TESConfig, *, run_id: str) -> None:
         self._config = config
         self._run = run_id
-        self._connection = Connection(config, run_id)
+        self._connection = Connection(config, run_id, in_doubt=self.cadence.in_doubt)
         self._storage = None if config.storage is None else Storage(config.storage, run_id)
         self._results = Results(self._storage)
+        # so many creates wait for a connection with their documents made; thousands would take much memory
+        self._creating = asyncio.Semaphore(2 * config.http.max_connections)
         self._cancelling: dict[str, str] = {}
         """Attempt to task id, of those asked to end and not seen ended."""
 
@@ -114,8 +116,9 @@ class TESBackend:
             return known
         sources = [await self._source(staged) for staged in attempt.inputs]
         copy = Copy.new(attempt.run, attempt.id)
-        document = create_document(attempt, sources, copy=copy, terms=self._terms(server.service))
-        task_id = await self._create(server, attempt.id, document)
+        async with self._creating:
+            document = create_document(attempt, sources, copy=copy, terms=self._terms(server.service))
+            task_id = await self._create(server, attempt.id, document)
         self._results.remember(attempt.id, record_of(document))
         return task_id
 

@@ -30,7 +30,7 @@ _READ_BYTES = 1024 * 1024
 class Record:
     """What a task's document says of where things are. Of our own document, or of the server's copy of it."""
 
-    executors: int
+    executors: int = 0
     urls: tuple[str, ...] = ()
     """Of the outputs, in the document's order: the task's own, then stdout and stderr."""
     streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

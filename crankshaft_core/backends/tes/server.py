@@ -27,12 +27,12 @@ _PARTING = 10.0
 class Server:
     """A server that was found, and the parts that know it."""
 
-    def __init__(self, client: Client, service: Service, run: str) -> None:
+    def __init__(self, client: Client, service: Service, run: str, *, in_doubt: float) -> None:
         self.client = client
         self.service = service
         self.sweep = Sweep(client, service, run)
         self.doubts = Doubts(client, self.sweep)
-        self.watcher = Watcher(self.sweep, self.doubts)
+        self.watcher = Watcher(self.sweep, self.doubts, in_doubt=in_doubt)
 
     async def create(self, document: Document) -> Answer:
         """CreateTask, once."""
@@ -49,10 +49,11 @@ class Server:
 class Connection:
     """Finds the server when it is first needed, and again if that failed."""
 
-    def __init__(self, config: TESConfig, run: str) -> None:
+    def __init__(self, config: TESConfig, run: str, *, in_doubt: float) -> None:
         self.client = Client(config.http)
         self._url = config.url
         self._run = run
+        self._in_doubt = in_doubt
         self._server: Server | None = None
         self._finding = asyncio.Lock()
 
@@ -66,7 +67,7 @@ class Connection:
         async with self._finding:
             if self._server is None:
                 service = await discover(self.client, self._url)
-                self._server = Server(self.client, service, self._run)
+                self._server = Server(self.client, service, self._run, in_doubt=self._in_doubt)
                 _log.info("found %s", service)
             return self._server
 

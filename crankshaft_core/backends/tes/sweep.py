@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -63,8 +62,8 @@ class Sweep:
         self._tasks = f"{service.base}/tasks"
         self._page_size = LARGEST_PAGE
         self._halved = 0.0
-        self._listed = 0
-        """Tasks of the run that the last complete listing held."""
+        self.pages = 1
+        """Requests that a listing of the run takes, by the last complete one."""
         self.filter: Filter | None = None
         """None until it was found out."""
 
@@ -74,7 +73,7 @@ class Sweep:
 
     def is_listing_cheaper(self, count: int) -> bool:
         """Asking for the whole list costs fewer requests than asking for `count` tasks one by one."""
-        return self.filter is not Filter.NONE and math.ceil(self._listed / self._page_size) <= count
+        return self.filter is not Filter.NONE and self.pages <= count
 
     async def find_filter(self) -> Filter:
         """Find out what the server filters by, with values that no task can match.
@@ -106,8 +105,11 @@ class Sweep:
         """The run's tasks; with `wanted`, only until all of these were seen."""
         missing = None if wanted is None else set(wanted)
         listing = Listing()
+        pages = 0
 
         def take(page: list[Task]) -> bool:
+            nonlocal pages
+            pages += 1
             listing.states.update({as_text(task.get("id")): as_text(task.get("state")) for task in page})
             if missing is not None:
                 missing.difference_update(listing.states)
@@ -116,7 +118,7 @@ class Sweep:
         params = _filter_params(self.filter or (Filter.NAME if self._service.is_1_0 else Filter.TAG), self._run)
         listing.complete = await self._walk([*params, ("view", "MINIMAL")], take)
         if listing.complete:
-            self._listed = len(listing.states)
+            self.pages = pages
         return listing
 
     async def find(self, attempt: str) -> list[Task]:

@@ -12,6 +12,8 @@ from crankshaft_core.backends.tes.sweep import Filter, Listing, Sweep
 
 __all__ = ["Watcher"]
 
+_SECONDS_A_PAGE = 1.0
+"""A listing of many pages is not made more often than this; a small run is listed at every poll."""
 _MOST_QUESTIONS = 200
 """Requests for single tasks that one poll makes; the rest have their turn in the next one."""
 
@@ -19,9 +21,13 @@ _MOST_QUESTIONS = 200
 class Watcher:
     """Remembers how jobs ended, so that none is asked about again."""
 
-    def __init__(self, sweep: Sweep, doubts: Doubts) -> None:
+    def __init__(self, sweep: Sweep, doubts: Doubts, *, in_doubt: float) -> None:
         self._sweep = sweep
         self._doubts = doubts
+        self._in_doubt = in_doubt
+        """Seconds after which a create in doubt is repeated; it is looked for a few times before."""
+        self._listed = self._searched = float("-inf")
+        """When the last listing began, and the last one of everything."""
         self._ended: dict[str, str] = {}
         """Attempt to its terminal state."""
         self._asked: dict[str, float] = {}
@@ -46,8 +52,7 @@ class Watcher:
         asking = [job for job in jobs if job.attempt not in self._ended]
         ids = {found: job.attempt for job in asking if (found := job.id or self._doubts.known(job.attempt))}
         in_doubt = any(job.id is None and self._doubts.known(job.attempt) is None for job in asking)
-        whole = in_doubt or (sweep and self._doubts.watchful)
-        states = await self._ask(ids, whole=whole) if asking else {}
+        states = await self._ask(ids, in_doubt=in_doubt, sweep=sweep) if asking else {}
         for job in asking:  # the listing may have settled a doubt
             found = self._doubts.known(job.attempt)
             if job.id is None and found is not None:
@@ -69,17 +74,28 @@ class Watcher:
                 self._ended[job.attempt] = state
         return answer
 
-    async def _ask(self, ids: Mapping[str, str], *, whole: bool) -> dict[str, str | None]:
+    async def _ask(self, ids: Mapping[str, str], *, in_doubt: bool, sweep: bool) -> dict[str, str | None]:
         if ids:
             await self._sweep.find_filter()
-        listing = Listing()
-        if whole or self._sweep.is_listing_cheaper(len(ids)):
-            began = time.monotonic()
-            listing = await self._sweep.listing(None if whole else ids)
-            await self._doubts.settle(listing, began=began)
-            if self._sweep.filter is not Filter.NONE:
-                return {**listing.states, **await self._confirm(ids, listing)}
-        return {**listing.states, **await self._ask_each(ids)}
+        now = time.monotonic()
+        due = in_doubt and now - self._searched >= self._in_doubt / 3
+        whole = due or (sweep and self._doubts.watchful)
+        if not whole and not self._sweep.is_listing_cheaper(len(ids)):
+            return await self._ask_each(ids)
+        if not sweep and not due and now - self._listed < _SECONDS_A_PAGE * (self._sweep.pages - 1):
+            return {}
+        listing = await self._list(None if whole else ids)
+        if self._sweep.filter is Filter.NONE:
+            return {**listing.states, **await self._ask_each(ids)}
+        return {**listing.states, **await self._confirm(ids, listing)}
+
+    async def _list(self, wanted: Mapping[str, str] | None) -> Listing:
+        self._listed = began = time.monotonic()
+        if wanted is None:
+            self._searched = began
+        listing = await self._sweep.listing(wanted)
+        await self._doubts.settle(listing, began=began)
+        return listing
 
     async def _ask_each(self, ids: Mapping[str, str]) -> dict[str, str | None]:
         """Those that have waited longest for an answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -59,6 +60,19 @@ async def test_a_job_that_ignores_the_request_is_forced(start: StartEngine, syst
         with pytest.raises(asyncio.CancelledError):
             await handle
     assert (system.calls["cancel"], system.calls["kill"]) == (1, 1)
+
+
+async def test_a_job_asked_to_end_is_given_time_before_it_is_forced(start: StartEngine, system: System) -> None:
+    system.ignores_cancel = True
+    async with start(cadence=dataclasses.replace(QUICK, kill_after=0.3, cancel_timeout=2)) as engine:
+        handle = engine.spawn("m", task())
+        await until(lambda: handle.job_id)
+        handle.cancel()
+        await until(lambda: system.calls.get("cancel"))
+        await asyncio.sleep(0.1)
+        assert "kill" not in system.calls
+        await handle.wait()
+        assert system.calls["kill"] == 1
 
 
 async def test_what_is_never_confirmed_is_named(start: StartEngine, system: System) -> None:

@@ -20,6 +20,7 @@ from crankshaft_core.backends.opening import open_backend
 from crankshaft_core.config import Config
 from crankshaft_core.task import Execution, Input, Output, Task, Verdict
 from tests.services.engines import remove_all
+from tests.services.shared import shared_directory
 from tests.services.tes_server import PROFILES, Profile, serving
 
 __all__ = ["PLACES", "UNREAL", "Place", "PlaceFixture"]
@@ -144,6 +145,39 @@ submit_rate = 1000
     return Place(text, tmp_path, patience=60)
 
 
+def slurm_ssh(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """The same Slurm from elsewhere: its commands are at the other end of a connection."""
+    request.getfixturevalue("slurm")
+    return _over_ssh(request, "paramiko", "preset = 'slurm'\nsubmit_rate = 1000")
+
+
+def slurm_openssh(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """The same Slurm through the system's `ssh`."""
+    request.getfixturevalue("slurm")
+    return _over_ssh(request, "openssh", "preset = 'slurm'\nsubmit_rate = 1000")
+
+
+def ssh_process(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Another machine with no batch system: the filled submit is the work there."""
+    return _over_ssh(request, "paramiko", "submit = '~{command}'")
+
+
+def _over_ssh(request: pytest.FixtureRequest, client: str, how: str) -> Place:
+    server = request.getfixturevalue("sshd")
+    lent = shared_directory(server.user)
+    shared = lent.__enter__()
+    request.addfinalizer(lambda: lent.__exit__(None, None, None))
+    locale = f"kind = 'SSH', host = 'login.slurm.cluster', ssh_config = '{server.ssh_config}', client = '{client}'"
+    text = f"""
+kind = 'Generic'
+{how}
+work_dir = '{shared / "work"}'
+locale = {{ {locale} }}
+{_QUICK}
+"""
+    return Place(text, shared, patience=60)
+
+
 def tes(profile: Profile) -> PlaceFixture:
     """Our TES server in the part of a known one, exchanging files through a directory."""
 
@@ -209,6 +243,9 @@ PLACES: dict[str, PlaceFixture] = {
     "batch": batch,
     "slurm": slurm,
     "sge": sge,
+    "slurm-ssh": slurm_ssh,
+    "slurm-openssh": slurm_openssh,
+    "ssh-process": ssh_process,
     "docker": docker,
     "docker-copying": docker_copying,
     "podman": podman,

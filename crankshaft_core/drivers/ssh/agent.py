@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Agent", "AgentKey"]
+__all__ = ["Agent", "AgentKey", "open_agent"]
 
 TIMEOUT = 20.0
 """Seconds for one answer; the agent may ask its owner to confirm."""
@@ -78,6 +79,17 @@ class Agent:
                 raise ConnectionError("the ssh-agent hung up")
             data += more
         return data
+
+
+@contextmanager
+def open_agent(path: str | None) -> Generator[Agent | None]:
+    """The agent, if one is there: the variable may be left of an old session."""
+    try:
+        agent = Agent(path) if path else None
+    except OSError:
+        agent = None
+    with agent or nullcontext():
+        yield agent
 
 
 def _packed(data: bytes) -> bytes:

@@ -124,8 +124,7 @@ class Connection:
             return self._link, True
 
     def _may_try(self) -> None:
-        if self._closed:
-            raise TransportError(f"{self.where}: the connection has been closed")
+        self._refuse_if_closed()
         if self._refusal is not None:
             if self._refusal.stamp == stamp(self._target):
                 raise AuthenticationError(self._refusal.message)
@@ -138,7 +137,9 @@ class Connection:
     def _establish(self, link: Link) -> None:
         before = stamp(self._target)
         try:
+            self._refuse_if_closed()
             link.establish()
+            self._refuse_if_closed()
         except (AuthenticationError, ConfigError) as error:  # a secret that cannot be had keeps us out as well
             self._refusal = _Refusal(str(error), before)
             self._forget(link, str(error))
@@ -149,8 +150,9 @@ class Connection:
         except BaseException as error:
             self._forget(link, str(error))
             raise
+
+    def _refuse_if_closed(self) -> None:
         if self._closed:
-            self._forget(link, "closed")
             raise TransportError(f"{self.where}: the connection has been closed")
 
     def _forget(self, link: Link, reason: str) -> None:

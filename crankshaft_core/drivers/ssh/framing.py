@@ -21,7 +21,8 @@ BASH = "exec bash --noprofile --norc"
 CHATTER_KEPT = 2000
 """Bytes kept of what was printed outside of all frames, for messages."""
 
-# The shell itself counts bytes, hence LC_ALL=C; each script gets the locale back that the login gave.
+# The shell itself counts bytes, hence LC_ALL=C; each script gets the locale back that the login gave, without
+# bash's complaint about one that is not installed there.
 # `head` reads not a byte more than it is told, and the loop behind
 # the script reads what that has left, or `head` would die with the rest still to come.
 PROGRAM = r"""
@@ -29,7 +30,7 @@ set +xv
 ck_locale=${LC_ALL-} ck_had_locale=${LC_ALL+yes} LC_ALL=C
 ck_run() {
   exec 3<&-
-  if [[ $ck_had_locale ]]; then LC_ALL=$ck_locale; else unset LC_ALL; fi
+  { if [[ $ck_had_locale ]]; then LC_ALL=$ck_locale; else unset LC_ALL; fi; } 2>/dev/null
   eval "$ck_script"
 }
 ck_stat=

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crankshaft_core.drivers.ssh.agent import AgentKey
+from crankshaft_core.drivers.ssh.agent import Agent, AgentKey
 from crankshaft_core.drivers.ssh.host_keys import fingerprint
 from crankshaft_core.drivers.ssh.settings import HostKey
+from crankshaft_core.drivers.ssh.target import Target
 
-__all__ = ["Candidate", "candidates", "key_file"]
+__all__ = ["Candidate", "candidates", "candidates_for", "key_file"]
 
 _OPENSSH_BEGIN = "-----BEGIN OPENSSH PRIVATE KEY-----"
 _OPENSSH_MAGIC = b"openssh-key-v1\0"
@@ -42,6 +43,20 @@ class Candidate:
     agent: AgentKey | None = None
     path: str | None = None
     encrypted: bool = False
+
+
+def candidates_for(target: Target, agent: Agent | None) -> list[Candidate]:
+    """The keys for a target, with what its agent holds."""
+    try:
+        held = agent.identities() if agent else []
+    except OSError:  # it went away
+        held = []
+    return candidates(
+        named=target.identities,
+        defaults=target.default_identities,
+        agent=held,
+        agent_too=not target.identities_only,
+    )
 
 
 def candidates(

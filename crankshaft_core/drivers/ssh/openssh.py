@@ -42,6 +42,7 @@ class OpenSSHLink:
         self._control: list[str] = []
         self._own = False
         self._starting: subprocess.Popen[bytes] | None = None
+        self._closed = False
 
     @property
     def alive(self) -> bool:
@@ -61,6 +62,8 @@ class OpenSSHLink:
             if self._answers(control):  # the empty one: what the user's own ssh_config says
                 self._control = control
                 return
+        if self._closed:
+            raise TransportError(f"{self._target.where}: closed while it was being connected")
         self._control = option("ControlPath", quoted(self._socket))
         self._start()
 
@@ -72,6 +75,7 @@ class OpenSSHLink:
 
     def close(self) -> None:
         """End our master; leave a person's alone."""
+        self._closed = True
         if self._starting is not None:
             end_session(self._starting)
         if self._own:

@@ -44,10 +44,7 @@ def last_words(log: str) -> str:
     """The last line that is meant for a person."""
     lines = [line.strip() for line in log.splitlines()]
     told = [line for line in lines if line and not line.startswith(_NOISE)]
-    # a failed hop ends with "Connection closed by UNKNOWN port 65535"; its reason is in front of that
-    telling = [
-        line for line in told if "UNKNOWN port" not in line and not line.startswith("kex_exchange_identification")
-    ]
+    telling = [line for line in told if not line.startswith(_CONSEQUENCES)]
     return (telling or told or [""])[-1]
 
 

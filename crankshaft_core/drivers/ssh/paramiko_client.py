@@ -17,10 +17,11 @@ from pathlib import Path
 import paramiko
 from paramiko.agent import AgentSSH
 
-from crankshaft_core.drivers.ssh.agent import Agent, AgentKey
+from crankshaft_core.drivers.ssh.agent import Agent, AgentKey, open_agent
 from crankshaft_core.drivers.ssh.channel import Channel
 from crankshaft_core.drivers.ssh.host_keys import fingerprint, known_types, problem
-from crankshaft_core.drivers.ssh.identities import Candidate, candidates
+from crankshaft_core.drivers.ssh.identities import Candidate, candidates_for
+from crankshaft_core.drivers.ssh.passwords import PasswordAnswer
 from crankshaft_core.drivers.ssh.refusal import code_needed, not_let_in
 from crankshaft_core.drivers.ssh.settings import HostKey, SSHSettings
 from crankshaft_core.drivers.ssh.sockets import ProxyProcess, dial
@@ -46,6 +47,7 @@ class ParamikoLink:
         self._transports: list[paramiko.Transport] = []
         self._proxies: list[ProxyProcess] = []
         self._dialling: socket.socket | None = None
+        self._closed = False
 
     @property
     def alive(self) -> bool:
@@ -62,6 +64,8 @@ class ParamikoLink:
         """One hop after the other."""
         _keep_paramiko_quiet()
         for hop in (*self._target.jumps, self._target):
+            if self._closed:
+                raise TransportError(f"{self._target.where}: closed while it was being connected")
             self._extend(hop)
 
     def open(self, command: str, *, timeout: float) -> Channel:
@@ -83,6 +87,7 @@ class ParamikoLink:
 
     def close(self) -> None:
         """From the last transport to the first."""
+        self._closed = True
         if self._dialling is not None:
             with contextlib.suppress(OSError):  # wakes up a connect under way; an error if there is none any more
                 self._dialling.shutdown(socket.SHUT_RDWR)
@@ -269,7 +274,7 @@ def _authenticate(transport: paramiko.Transport, target: Target) -> None:
         return
     if target.password is None:
         raise code_needed(target, client=_CLIENT, accepted=more)
-    _offer_password(transport, target)
+    _offer_password(transport, target, more)
 
 
 def _accepted_methods(transport: paramiko.Transport, target: Target) -> Sequence[str] | None:
@@ -284,8 +289,8 @@ def _accepted_methods(transport: paramiko.Transport, target: Target) -> Sequence
 def _offer_keys(transport: paramiko.Transport, target: Target, accepted: Sequence[str]) -> Sequence[str] | None:
     """None once let in; else what the server wants besides a key, or instead of one where there is a password."""
     tried: list[str] = []
-    with _agent(target) as agent:
-        for candidate in _candidates(target, agent):
+    with open_agent(target.agent) as agent:
+        for candidate in candidates_for(target, agent):
             key = _load(candidate, target, agent)
             if key is None:
                 continue
@@ -309,13 +314,20 @@ def _cut_off(target: Target, tried: Sequence[str], accepted: Sequence[str]) -> B
     return TransportError(f"{target.where}: connection lost while logging in")
 
 
-def _offer_password(transport: paramiko.Transport, target: Target) -> None:
+def _offer_password(transport: paramiko.Transport, target: Target, accepted: Sequence[str]) -> None:
     assert target.password is not None
+    password = target.password.reveal()
+    more: Sequence[str]
     try:
-        more = transport.auth_password(target.user, target.password.reveal())
+        if "password" in accepted:
+            more = transport.auth_password(target.user, password, fallback=False)
+        else:
+            more = _answer_question(transport, target, password)
     except paramiko.BadAuthenticationType as error:
         raise code_needed(target, client=_CLIENT, accepted=error.allowed_types) from error
     except paramiko.AuthenticationException as error:
+        if "timeout" in str(error):
+            raise TransportError(f"{target.where}: no answer while logging in") from error
         raise AuthenticationError(
             f"{target.where}: the password was refused. Correct it; it is not tried again by itself."
         ) from error
@@ -323,31 +335,14 @@ def _offer_password(transport: paramiko.Transport, target: Target) -> None:
         raise code_needed(target, client=_CLIENT, accepted=more)
 
 
-@contextlib.contextmanager
-def _agent(target: Target) -> Generator[Agent | None]:
-    """The agent, if there is one that answers."""
+def _answer_question(transport: paramiko.Transport, target: Target, password: str) -> Sequence[str]:
+    answer = PasswordAnswer(password)
     try:
-        agent = Agent(target.agent) if target.agent else None
-    except OSError:  # none runs, or SSH_AUTH_SOCK is of an old session
-        agent = None
-    with agent or contextlib.nullcontext():
-        yield agent
-
-
-def _candidates(target: Target, agent: Agent | None) -> list[Candidate]:
-    return candidates(
-        named=target.identities,
-        defaults=target.default_identities,
-        agent=_held(agent),
-        agent_too=not target.identities_only,
-    )
-
-
-def _held(agent: Agent | None) -> list[AgentKey]:
-    try:
-        return agent.identities() if agent else []
-    except OSError:
-        return []
+        return transport.auth_interactive(target.user, answer)
+    except paramiko.AuthenticationException as error:
+        if answer.asked_for_more:
+            raise code_needed(target, client=_CLIENT, accepted=("keyboard-interactive",)) from error
+        raise
 
 
 def _load(candidate: Candidate, target: Target, agent: Agent | None) -> paramiko.PKey | None:

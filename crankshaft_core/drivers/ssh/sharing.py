@@ -37,7 +37,8 @@ class Shared:
 def acquire(settings: SSHSettings, target: Target, client: Client, *, timing: Timing) -> Shared:
     """The connection to `target`; each call needs a `release`. Nothing is sent yet."""
     # a forked child has none of the parent's threads, so it needs connections of its own
-    key = (os.getpid(), settings.client, settings.login, settings.ssh_config, target)
+    read_by_ssh = settings.ssh_config if settings.client == "openssh" else None
+    key = (os.getpid(), settings.client, settings.login, read_by_ssh, target)
     with _lock:
         shared = _shared.get(key)
         if shared is None:

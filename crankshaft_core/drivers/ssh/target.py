@@ -26,7 +26,7 @@ _GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Everything a client needs to know of one host. Two backends with equal targets share a connection."""
+    """Everything a client needs to know of one host. Backends with equal targets share a connection."""
 
     host: str
     """As a person wrote it."""
@@ -47,9 +47,9 @@ class Target:
     jumps: tuple[Target, ...]
     """Hops on the way, the nearest first."""
     proxy_command: str | None
-    connect_timeout: float
+    connect_timeout: float = field(compare=False)
     """Seconds for all of: reaching the host, checking its key, being let in."""
-    keepalive: float
+    keepalive: float = field(compare=False)
     """Seconds."""
     name: str = field(default="", compare=False)
     """The backend's, for messages."""

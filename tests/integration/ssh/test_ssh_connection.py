@@ -230,7 +230,7 @@ async def test_two_drivers_of_one_place_share_a_connection(
 ) -> None:
     server = start_server()
     first = open_driver(server.settings(client=client, name="slurm"))
-    second = open_driver(server.settings(client=client, name="gpu", timeout=20.0))
+    second = open_driver(server.settings(client=client, name="gpu", timeout=30.0, keepalive=7.0))
     await asyncio.gather(first.run("true"), second.run("true"))
 
     assert (server.logins(), server.sessions()) == (1, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import tarfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any, Protocol, TypeVar
@@ -314,7 +314,7 @@ def _check(answer: requests.Response) -> None:
 
 
 @contextmanager
-def _local_failures() -> Iterator[None]:
+def _local_failures() -> Generator[None, None, None]:
     """What goes wrong on this machine, a full disk for instance, is not the engine's fault."""
     try:
         yield

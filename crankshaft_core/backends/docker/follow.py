@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from crankshaft_core.backends.docker.client import DockerClient
 from crankshaft_core.backends.docker.directory import TaskDirectory
 from crankshaft_core.backends.docker.fetch import local_path
+from crankshaft_core.backends.docker.frames import Mender
 from crankshaft_core.backends.docker.ran import Ran, nanoseconds
 from crankshaft_core.backends.docker.streams import STREAMS, logs_path
 
@@ -29,6 +30,7 @@ class Follower:
     last: int = 0
     """Nanoseconds since the epoch."""
     repeats: int = 0
+    mender: Mender = field(default_factory=Mender)
     position: int = 0
     """In the file that the execution writes to instead of its log."""
 
@@ -45,9 +47,11 @@ class Follower:
                     await client.work(lambda: self._append_file(source, live.write))
             elif path is not None:
                 params = {stream: 1, "timestamps": 1, "since": _since(self.last)}
-                await client.logs(path, params, self._sink(number, live.write))
+                mend = self.mender.mend if ran.drops_newlines else bytes
+                await client.logs(path, params, self._sink(number, lambda text: live.write(mend(text))))
         if ran.ended and ran.code == 0:
             self.execution, self.last, self.repeats, self.position = self.execution + 1, 0, 0, 0
+            self.mender = Mender()
 
     def _sink(self, number: int, write: Callable[[bytes], object]) -> Callable[[int, bytes], None]:
         to_skip, last = self.repeats, self.last

@@ -7,9 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-__all__ = ["frames"]
+__all__ = ["Mender", "frames"]
 
 _HEADER = 8
+_PIECE = 16384
+"""Docker logs a longer line in pieces of so many bytes (moby, daemon/logger/copier.go)."""
+
+
+class Mender:
+    """Gives the lines of one stream back the newline that Docker's `local` log driver drops.
+
+    Seen with Docker 20.10: the last piece of a line of more than 16 KiB comes without it. So it is added to a piece
+    that is no full one, ends without a newline, and is not the last. What cannot be told: a line of an exact multiple of
+    16 KiB, and whether a last line that long had a newline at all.
+    """
+
+    def __init__(self) -> None:
+        self._dropped = False
+
+    def mend(self, piece: bytes) -> bytes:
+        """The piece, after the newline that was missing before it."""
+        mended = b"\n" + piece if self._dropped else piece
+        self._dropped = len(piece) < _PIECE and not piece.endswith(b"\n")
+        return mended
 
 
 def frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -41,6 +41,8 @@ class Ran:
     work_dir: str = "/"
     limit: int | None = None
     """Bytes of memory it was held to."""
+    drops_newlines: bool = False
+    """Its log has to be mended."""
     binds: Sequence[tuple[str, str]] = field(default=())
     """(path in the container, path on the engine's machine) of every bind mount."""
     created_at: float | None = None
@@ -82,6 +84,7 @@ def from_container(found: Json, node: str) -> Ran:
         node=node,
         work_dir=config.get("WorkingDir") or "/",
         limit=host.get("Memory") or None,
+        drops_newlines=part(host, "LogConfig").get("Type") == "local",
         binds=_binds(parts(found, "Mounts")),
         created_at=seconds(found.get("Created")),
         started_at=seconds(state.get("StartedAt")),

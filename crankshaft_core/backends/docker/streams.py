@@ -11,6 +11,7 @@ from typing import IO
 from crankshaft_core.backends.docker.client import DockerClient
 from crankshaft_core.backends.docker.directory import TaskDirectory
 from crankshaft_core.backends.docker.fetch import fetch
+from crankshaft_core.backends.docker.frames import Mender
 from crankshaft_core.backends.docker.labels import STDERR, STDOUT
 from crankshaft_core.backends.docker.ran import Ran
 
@@ -61,9 +62,11 @@ async def _save_logged(client: DockerClient, ran: Ran, files: Mapping[str, IO[by
     if not wanted or path is None:
         return
 
+    menders = {number: Mender() for number in wanted}
+
     def sink(stream: int, piece: bytes) -> None:
         if stream in wanted:
-            wanted[stream].write(piece)
+            wanted[stream].write(menders[stream].mend(piece) if ran.drops_newlines else piece)
 
     await client.logs(path, {"stdout": int(1 in wanted), "stderr": int(2 in wanted)}, sink)
 

@@ -82,6 +82,7 @@ def from_task(task: Json, name: str, *, node: str | None, here: bool) -> Ran:
         node=node,
         work_dir=spec.get("Dir") or "/",
         limit=part(part(task["Spec"], "Resources"), "Limits").get("MemoryBytes"),
+        drops_newlines=part(task["Spec"], "LogDriver").get("Name") == "local",
         binds=tuple((str(m["Target"]), str(m["Source"])) for m in parts(spec, "Mounts") if m["Type"] == "bind"),
         created_at=seconds(task["CreatedAt"]),
         ended_at=seconds(status.get("Timestamp")),

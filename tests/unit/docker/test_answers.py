@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crankshaft_core.backends.docker.facts import Facts, read_facts, uses_services
-from crankshaft_core.backends.docker.frames import frames
+from crankshaft_core.backends.docker.frames import Mender, frames
 from crankshaft_core.backends.docker.ran import from_container, host_path, nanoseconds, seconds
 from crankshaft_core.backends.docker.refusals import exit_code_of, inits_words, plain_words
 from crankshaft_core.errors import SubmitError
@@ -168,3 +168,20 @@ def test_a_worker_is_refused_with_the_ways_out() -> None:
 def test_a_swarm_that_is_wanted_and_not_there_is_an_error() -> None:
     with pytest.raises(SubmitError, match="is in no Swarm"):
         uses_services(facts(Swarm=NEITHER), config(swarm=True))
+
+
+def mended(*pieces: bytes) -> bytes:
+    mender = Mender()
+    return b"".join(mender.mend(piece) for piece in pieces)
+
+
+def test_the_newline_of_a_long_line_is_given_back() -> None:
+    assert mended(b"x" * 16384, b"xa", b"\n", b"b\n") == b"x" * 16384 + b"xa\n\nb\n"
+
+
+def test_short_lines_are_left_alone() -> None:
+    assert mended(b"a\n", b"\n", b"b") == b"a\n\nb"
+
+
+def test_pieces_of_one_line_stay_together() -> None:
+    assert mended(b"x" * 16384, b"x" * 16384, b"end") == b"x" * 32768 + b"end"

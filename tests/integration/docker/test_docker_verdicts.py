@@ -151,9 +151,8 @@ async def test_a_name_that_somebody_else_has_is_refused_and_left_alone(box: Box)
 
 async def test_an_engine_that_is_not_there_is_told_at_once(box: Box) -> None:
     begun = time.monotonic()
-    async with box.run(
-        f"[[backends]]\nname='gone'\nkind='Docker'\nimage='x'\nhost='unix://{box.directory}/no'"
-    ) as engine:
+    gone = f"[[backends]]\nname='gone'\nkind='Docker'\nimage='x'\nhost='unix://{box.directory}/no'"
+    async with box.run(gone) as engine:
         with pytest.raises(SubmitError, match=r"gone: no Docker engine answers at unix://.*/no: .*Is it running\?"):
             await engine.run("gone", sh("true"))
         health = await engine.check("gone")

@@ -39,7 +39,8 @@ class LocalProcesses:
         self._keep = keep
         self._children = Children(wake)
         self._forced: set[str] = set()
-        self._copier = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-inputs")
+        self._chores = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-chores")
+        """Copies inputs, and removes what is left of successful attempts: a few milliseconds each on some disks."""
 
     async def submit(self, attempt: Attempt) -> str:
         """Start the work. Raises SubmitError, StagingError."""
@@ -54,7 +55,7 @@ class LocalProcesses:
         write = functools.partial(self._run.write, job)
         try:
             if attempt.inputs:
-                await asyncio.get_running_loop().run_in_executor(self._copier, write)
+                await asyncio.get_running_loop().run_in_executor(self._chores, write)
             else:
                 write()
             argv = [self._bash, job.paths.job]
@@ -122,13 +123,13 @@ class LocalProcesses:
             self._children.forget(job.attempt)
             self._forced.discard(job.attempt)
             if verdict is Verdict.OK and not self._keep:
-                self._run.prune(job.attempt)
+                self._chores.submit(self._run.prune, job.attempt)
 
     async def aclose(self) -> None:
         """Let go of descriptors and threads; jobs are not touched."""
         self._children.close()
-        self._copier.shutdown(wait=False)
-        self._run.remove_if_empty()
+        await asyncio.get_running_loop().run_in_executor(self._chores, self._run.remove_if_empty)
+        self._chores.shutdown(wait=False)
 
     def _state(self, job: Job) -> JobState | None:
         """What is known without asking anybody. The record is looked for after the process: it is written before."""

@@ -28,9 +28,7 @@ _VERDICTS: Mapping[str, Verdict] = {
 """The keys of the configuration's `verdict` table, most telling first."""
 
 
-_COMMON = States(
-    pending="PENDING|CONFIGURING|PEND|QUEUED|Q|H?qw|hqw|I|IDLE", running="RUNNING|COMPLETING|RUN|R|r|E|t"
-)
+_COMMON = States(pending="PENDING|CONFIGURING|PEND|QUEUED|Q|H?qw|hqw|I|IDLE", running="RUNNING|COMPLETING|RUN|R|r|E|t")
 """What Slurm, LSF, PBS and Grid Engine call waiting and running, for templates that come without a `states` table."""
 
 

@@ -17,6 +17,7 @@ from crankshaft_core.task import Execution, Task
 
 __all__ = ["Renderer"]
 
+
 @dataclass(frozen=True, slots=True)
 class Renderer:
     """Renders the attempts of one run. `shell` is the configured one's path, where that is known."""

@@ -57,6 +57,7 @@ async def test_a_controller_that_hangs_while_jobs_are_submitted_loses_and_double
             results = await asyncio.gather(*handles)
     assert [result.exit_code for result in results] == [number % 3 for number in range(count)]
     assert numbers(marks) == list(range(count))
+    assert in_doubt(log), "no submit was under way while the controller hung"
 
 
 @pytest.mark.slow
@@ -149,6 +150,12 @@ async def test_an_outage_is_told_once_and_its_end_too(
         assert (await handle).ok
     outages = [event for event in events if isinstance(event, BackendUnreachable | BackendRecovered)]
     assert [type(event) for event in outages] == [BackendUnreachable, BackendRecovered]
+
+
+def in_doubt(tasks: Path) -> list[str]:
+    """What sbatch said where it did not know whether the job was accepted."""
+    said = (path.read_text() for path in tasks.glob("*/submit.err"))
+    return [text for text in said if "Socket timed out" in text or "Unable to contact" in text]
 
 
 def is_back(node: str) -> bool:

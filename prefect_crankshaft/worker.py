@@ -9,8 +9,10 @@ they come, so that a torn end is seen.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import hmac
+import importlib
 import json
 import os
 import pickle
@@ -19,7 +21,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any, BinaryIO
 
 
@@ -88,9 +91,9 @@ def call(number: int, blob: bytes, records: Records) -> object:
     """Load the function and its arguments, and call it as Prefect would."""
     function, arguments, context, timeout, log_prints = pickle.loads(blob)  # noqa: S301 - made by the flow that runs us
     function, (args, kwargs) = pickle.loads(function), pickle.loads(arguments)  # noqa: S301 - likewise
+    provide_prefect(number, context, records, (function, args, kwargs))
     with (
         printed(number, records) if log_prints else contextlib.nullcontext(),
-        prefect_context(number, context, records, (function, args, kwargs)),
         time_limit(timeout),
     ):
         value = function(*args, **kwargs)
@@ -168,12 +171,22 @@ class WorkerTimeout(BaseException):
     """Not an Exception, so that the function's own `except Exception` does not swallow it."""
 
 
-def prefect_context(
+def provide_prefect(
     number: int, context: bytes | None, records: Records, call: tuple[Callable[..., object], Any, Any]
-) -> AbstractContextManager[None]:
+) -> None:
     """Prefect's run context, for functions that use Prefect; for others Prefect is not even imported."""
-    if context is None or "prefect" not in sys.modules:
-        return contextlib.nullcontext()
+    if context is not None:
+        hydrate = functools.partial(hydrate_prefect, number, context, records, call)
+        if "prefect" in sys.modules:
+            hydrate()
+        else:
+            sys.meta_path.insert(0, PrefectFinder(hydrate))
+
+
+def hydrate_prefect(
+    number: int, context: bytes, records: Records, call: tuple[Callable[..., object], Any, Any]
+) -> None:
+    """Enter the run context for as long as the process lives, and let the function's logs be records."""
     import inspect
 
     from prefect.context import hydrated_context
@@ -189,7 +202,40 @@ def prefect_context(
     task_run["task"].fn = function
     task_run["parameters"] = dict(inspect.signature(function).bind(*args, **kwargs).arguments)
     set_api_log_sink(lambda log: records.emit(number, "log", {k: v for k, v in log.items() if k != "__payload_size__"}))
-    return hydrated_context(values)
+    entered = hydrated_context(values)
+    entered.__enter__()
+    KEPT.append(entered)
+
+
+KEPT: list[object] = []
+"""Contexts left open: an import within the function may have entered them in a context that has ended since."""
+
+
+class PrefectFinder:
+    """A finder, and a loader. Calls `hydrate` when the function imports Prefect for the first time, once Prefect is there."""
+
+    def __init__(self, hydrate: Callable[[], None]) -> None:
+        self.hydrate = hydrate
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
+        """Import Prefect in here, and let the import that asked for it find the result."""
+        if name != "prefect":
+            return None
+        sys.meta_path.remove(self)
+        importlib.import_module("prefect")
+        self.hydrate()
+        loader: Any = self  # by its methods: importlib.abc takes longer to import than all else here
+        return ModuleSpec(name, loader)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module that is there already."""
+        self.module = sys.modules[spec.name]
+        self.spec = self.module.__spec__
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It was executed; its own spec is put back."""
+        module.__spec__ = self.spec
 
 
 class Records:

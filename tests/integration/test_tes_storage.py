@@ -142,7 +142,7 @@ async def test_workers_may_see_the_storage_elsewhere(tmp_path: Path) -> None:
         assert all(url.startswith(storage["worker_url"]) for url in urls)
 
 
-@pytest.mark.parametrize("profile", [item for item in OF_1_1 if item.name != "planetary"], ids=lambda item: item.name)
+@pytest.mark.parametrize("profile", OF_1_1, ids=lambda profile: profile.name)
 async def test_wildcards_collect_what_matches(profile: Profile, tmp_path: Path) -> None:
     work = task("mkdir d; touch d/a.txt d/b.txt d/c.log", outputs=({"path": "d/*.txt"},))
     async with TesServer(profile.but(schemes=None)) as server:

@@ -115,8 +115,8 @@ class TESBackend:
         if known is not None:
             return known
         sources = [await self._source(staged) for staged in attempt.inputs]
-        copy = Copy.new(attempt.run, attempt.id)
         async with self._creating:
+            copy = Copy.new(attempt.run, attempt.id)
             document = create_document(attempt, sources, copy=copy, terms=self._terms(server.service))
             task_id = await self._create(server, attempt.id, document)
         self._results.remember(attempt.id, record_of(document))

@@ -30,8 +30,17 @@ class Service:
     """Of the storage it lists, which is some and not necessarily all (TES 1.1, tesServiceInfo)."""
     parameters: tuple[str, ...] = ()
     """The backend parameters it lists."""
-    is_funnel: bool = False
-    """It empties the file named as `stdin`, and gives a command of one word to a shell (Funnel's worker, 2026)."""
+    id: str = ""
+
+    @property
+    def is_funnel(self) -> bool:
+        """It empties the file named as `stdin`, and gives a command of one word to a shell (Funnel's worker, 2026)."""
+        return "funnel" in self.id.lower()
+
+    @property
+    def is_planetary(self) -> bool:
+        """It takes wildcards in outputs only of type DIRECTORY (Planetary's `validate_output`, 2025)."""
+        return "planetary" in self.id.lower()
 
     @property
     def is_1_0(self) -> bool:
@@ -78,7 +87,7 @@ def _read(base: str, answer: Answer) -> Service | None:
     return Service(
         base=base,
         name=as_text(info.get("name")) or as_text(info.get("id")) or "TES server",
-        is_funnel="funnel" in as_text(info.get("id")).lower(),
+        id=as_text(info.get("id")),
         software=as_text(info.get("version")),
         api=_api(as_text(kind.get("version"))),
         schemes=frozenset(filter(None, (urlsplit(as_text(item)).scheme for item in as_list(info.get("storage"))))),

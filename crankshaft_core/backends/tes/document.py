@@ -107,6 +107,8 @@ def _output(number: int, output: Output, task: Task, copy: Copy, terms: Terms) -
                 "name the files, or a directory (type = 'DIRECTORY')"
             )
         document["path_prefix"] = pattern_root(path)
+        if terms.service.is_planetary:
+            document["type"] = "DIRECTORY"
     return document
 
 

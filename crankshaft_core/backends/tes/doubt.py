@@ -83,7 +83,8 @@ class Doubts:
             found = await self._sweep.find(attempt)
             found.sort(key=lambda task: as_text(task.get("state")) == "CANCELED")
             for task in found:
-                self._identify(as_text(task.get("id")), attempt)
+                if task_id := as_text(task.get("id")):
+                    self._identify(task_id, attempt)
             await self.cancel_surplus()
         return self._kept.get(attempt)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ def record_of(task: Task) -> Record:
     """Read a document: one that we send, or one that a server gives back."""
     executors = [as_table(item) for item in as_list(task.get("executors"))]
     outputs = [as_table(item) for item in as_list(task.get("outputs"))]
+    if not outputs:
+        return _bare(len(executors))
     by_path = {as_text(item.get("path")): as_text(item.get("url")) for item in outputs}
     streams: dict[str, tuple[str, ...]] = {}
     for stream in ("stdout", "stderr"):
@@ -54,6 +57,12 @@ def record_of(task: Task) -> Record:
         streams=streams,
         sizes=_sizes(task),
     )
+
+
+@functools.cache
+def _bare(executors: int) -> Record:
+    """One for all tasks without outputs, of which there may be very many."""
+    return Record(executors)
 
 
 class Results:

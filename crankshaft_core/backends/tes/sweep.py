@@ -110,7 +110,9 @@ class Sweep:
         def take(page: list[Task]) -> bool:
             nonlocal pages
             pages += 1
-            listing.states.update({as_text(task.get("id")): as_text(task.get("state")) for task in page})
+            known = {as_text(task.get("id")): as_text(task.get("state")) for task in page}
+            known.pop("", None)
+            listing.states.update(known)
             if missing is not None:
                 missing.difference_update(listing.states)
             return missing is None or bool(missing)

@@ -18,7 +18,7 @@ from tests.services.tes_server.wire import Request
 
 SERVICE = Service(base="http://server" + BASE, api=(1, 1))
 SERVICE_1_0 = Service(base="http://server" + BASE, name="old", api=(1, 0))
-FUNNEL = Service(base="http://server" + BASE, is_funnel=True)
+FUNNEL = Service(base="http://server" + BASE, id="org.ga4gh.funnel")
 COPY = Copy("crun1", "crun1-1-1", "n0")
 
 

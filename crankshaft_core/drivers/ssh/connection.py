@@ -18,7 +18,7 @@ from crankshaft_core.errors import AuthenticationError, ConfigError, TransportEr
 
 __all__ = ["Connection", "Outage"]
 
-REUSED_LINK_TIMEOUT = 15.0
+REUSED_LINK_TIMEOUT = 30.0
 """Seconds for a new channel on a connection that may have died unseen."""
 
 

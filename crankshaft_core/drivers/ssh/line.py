@@ -35,7 +35,7 @@ class Line:
         try:
             future = self._worker.submit(self._exchange, use, timeout)
         except RuntimeError as error:
-            raise TransportError(f"{self._connection.where}: the connection has been closed") from error
+            raise self._closed() from error
         return await self._turn(future, timeout)
 
     def close(self) -> None:
@@ -54,11 +54,16 @@ class Line:
         except asyncio.CancelledError:
             waiting.cancel()
             raise
+        if future.cancelled():
+            raise self._closed()
         if not future.done() and future.cancel():
             raise TransportError(
                 f"{self._connection.where}: the connection was busy for {timeout:g} s; nothing was sent"
             )
         return await waiting
+
+    def _closed(self) -> TransportError:
+        return TransportError(f"{self._connection.where}: the connection has been closed; nothing was sent")
 
     def _exchange(self, use: Callable[[Shell], T], timeout: float) -> T:
         if self._shell is not None:

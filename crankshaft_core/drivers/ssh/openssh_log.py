@@ -14,7 +14,12 @@ __all__ = ["failure", "last_words"]
 
 _CLIENT = "openssh"
 _NOISE = ("debug", "OpenSSH_", "Authenticated ", "Warning: Permanently", "Transferred:", "Bytes per second:", "@@@")
-_CONSEQUENCES = ("kex_exchange_identification", "Connection closed by UNKNOWN", "stdio forwarding failed")
+_CONSEQUENCES = (
+    "kex_exchange_identification",
+    "banner exchange",
+    "Connection closed by UNKNOWN",
+    "stdio forwarding failed",
+)
 """What the hosts behind a failed hop have to say, after its own reason."""
 _OFFERED = re.compile(r"debug1: Offering public key: (.+?) \S+ SHA256:\S+")
 _READ = re.compile(r"debug1: Trying private key: (.+)")

@@ -26,7 +26,7 @@ from crankshaft_core.drivers.ssh.refusal import code_needed, not_let_in
 from crankshaft_core.drivers.ssh.settings import HostKey, SSHSettings
 from crankshaft_core.drivers.ssh.sockets import ProxyProcess, dial
 from crankshaft_core.drivers.ssh.target import Target
-from crankshaft_core.errors import AuthenticationError, BackendError, TransportError
+from crankshaft_core.errors import AuthenticationError, BackendError, CrankshaftError, TransportError
 
 __all__ = ["ParamikoLink"]
 
@@ -79,7 +79,7 @@ class ParamikoLink:
                 raise TransportError(
                     f"{self._target.where}: the server refuses another session; two are needed, see MaxSessions"
                 ) from error
-            except (paramiko.SSHException, OSError, EOFError) as error:
+            except Exception as error:  # as above
                 if late.is_set() or "Timeout" in str(error):
                     raise TimeoutError(f"no session within {timeout:g} s") from error
                 raise ConnectionError(str(error) or "connection lost") from error
@@ -106,10 +106,13 @@ class ParamikoLink:
             try:
                 _shake_hands(transport, target)
                 _authenticate(transport, target)
-            except BackendError:
+            except CrankshaftError:
+                if late.is_set():
+                    raise self._too_late(target) from None
                 raise
-            except (paramiko.SSHException, OSError, EOFError) as error:
-                raise TransportError(f"{target.where}: {self._reason(error, target, late)}") from error
+            except Exception as error:  # whatever paramiko's own thread died of is raised here
+                told = self._too_late(target) if late.is_set() else TransportError(self._reason(error, target))
+                raise told from error
         transport.set_keepalive(max(1, int(target.keepalive)))
 
     def _way(self, target: Target) -> socket.socket | paramiko.Channel:
@@ -141,13 +144,13 @@ class ParamikoLink:
                 f"{target.where}: cannot reach {target.hostname} port {target.port} through the jump host: {text}"
             ) from error
 
-    def _reason(self, error: Exception, target: Target, late: threading.Event) -> str:
-        if late.is_set():
-            return f"no connection within {target.connect_timeout:g} s"
+    def _too_late(self, target: Target) -> TransportError:
+        return TransportError(f"{target.where}: no connection within {target.connect_timeout:g} s")
+
+    def _reason(self, error: Exception, target: Target) -> str:
         words = [proxy.last_words for proxy in self._proxies if proxy.last_words]
-        if words:
-            return f"ProxyCommand: {words[-1]}"
-        return str(error) or "the server hung up"
+        told = f"ProxyCommand: {words[-1]}" if words else str(error) or "the server hung up"
+        return f"{target.where}: {told}"
 
 
 class _Channel:
@@ -220,7 +223,7 @@ def _deadline(transport: paramiko.Transport, seconds: float) -> Generator[thread
 
     def expire() -> None:
         late.set()
-        transport.close()
+        _hang_up(transport)
 
     timer = threading.Timer(seconds, expire)
     timer.start()
@@ -233,12 +236,16 @@ def _deadline(transport: paramiko.Transport, seconds: float) -> Generator[thread
 
 def _end(transport: paramiko.Transport) -> None:
     """Close it, and see its thread end."""
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # hanging up on a dead line
-        transport.close()
+    _hang_up(transport)
     if transport.is_alive():
         transport.join(2)
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         transport.sock.close()
+
+
+def _hang_up(transport: paramiko.Transport) -> None:
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the line may be dead already
+        transport.close()
 
 
 def _keep_paramiko_quiet() -> None:
@@ -250,12 +257,13 @@ def _keep_paramiko_quiet() -> None:
 
 def _shake_hands(transport: paramiko.Transport, target: Target) -> None:
     """Agree on keys, and make sure that it is the right host."""
-    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = target.connect_timeout
+    patience = target.connect_timeout + 1  # the deadline comes first, and knows what to say
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = patience
     options = transport.get_security_options()
     wanted = [name for type_ in known_types(target.place) for name in (_RSA if type_ == "ssh-rsa" else (type_,))]
     first = [name for name in wanted if name in options.key_types]
     options.key_types = (*first, *(name for name in options.key_types if name not in first))
-    transport.start_client(timeout=target.connect_timeout)
+    transport.start_client()
     key = transport.get_remote_server_key()
     offered = HostKey(key.get_name(), key.get_base64())
     wrong = problem(target.place, offered.type, fingerprint(offered))
@@ -300,8 +308,6 @@ def _offer_keys(transport: paramiko.Transport, target: Target, accepted: Sequenc
             except paramiko.AuthenticationException as error:
                 if not transport.is_active():
                     raise _cut_off(target, tried, accepted) from error
-                if "timeout" in str(error):
-                    raise TransportError(f"{target.where}: no answer while logging in") from error
     if target.password is not None:
         return [method for method in accepted if method != "publickey"]
     raise not_let_in(target, tried=tried, accepted=accepted, client=_CLIENT)
@@ -326,8 +332,6 @@ def _offer_password(transport: paramiko.Transport, target: Target, accepted: Seq
     except paramiko.BadAuthenticationType as error:
         raise code_needed(target, client=_CLIENT, accepted=error.allowed_types) from error
     except paramiko.AuthenticationException as error:
-        if "timeout" in str(error):
-            raise TransportError(f"{target.where}: no answer while logging in") from error
         raise AuthenticationError(
             f"{target.where}: the password was refused. Correct it; it is not tried again by itself."
         ) from error
@@ -349,7 +353,10 @@ def _load(candidate: Candidate, target: Target, agent: Agent | None) -> paramiko
     """The key itself; None for a file that cannot be used without a passphrase, or not by paramiko."""
     if candidate.agent is not None:
         assert agent is not None
-        return _AgentSigner(agent, candidate.agent)
+        try:
+            return _AgentSigner(agent, candidate.agent)
+        except (paramiko.SSHException, ValueError):  # of a kind that paramiko does not know
+            return None
     assert candidate.path is not None
     if not candidate.encrypted:
         return _read_key(candidate.path, None)

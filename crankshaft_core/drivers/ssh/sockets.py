@@ -55,7 +55,8 @@ class ProxyProcess:
     def __init__(self, command: str) -> None:
         self.socket, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 closed in `close`
-        shell = os.environ.get("SHELL") or "/bin/sh"
+        shell = os.environ.get("SHELL", "/bin/sh")
+        shell = shell if os.access(shell, os.X_OK) else "/bin/sh"
         with theirs:
             # a session of its own: no terminal to ask a password on, and Ctrl-C is not for it
             self._process = subprocess.Popen(

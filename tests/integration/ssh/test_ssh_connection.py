@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -279,12 +280,16 @@ async def test_closing_ends_a_call_under_way(
     driver = open_driver(server.settings(client=client))
     call = asyncio.create_task(driver.run(f"touch {tmp_path}/begun; sleep 30"))
     await asyncio.to_thread(wait_until, (tmp_path / "begun").exists, "the call")
+    waiting = asyncio.create_task(driver.run("true"))
+    await asyncio.sleep(0)
 
     async with asyncio.timeout(5):
         await driver.aclose()
 
     with pytest.raises(AnswerLostError):
         await call
+    with pytest.raises(TransportError, match="the connection has been closed"):
+        await waiting
 
 
 async def test_closing_ends_a_try_to_connect(client: str, open_driver: OpenDriver) -> None:
@@ -334,7 +339,7 @@ async def test_ctrl_c_at_the_terminal_does_not_reach_ssh(server: Server, open_dr
     assert all(os.getpgid(pid) != os.getpgid(0) for pid in ssh)
 
 
-async def test_our_master_ends_by_itself_when_we_are_killed(server: Server, tmp_path: Path) -> None:
+async def test_our_master_ends_by_itself_when_we_are_killed(server: Server) -> None:
     """ControlPersist: it outlives its last session by some seconds only."""
     settings = server.settings(client="openssh")
     code = (
@@ -348,10 +353,12 @@ async def test_our_master_ends_by_itself_when_we_are_killed(server: Server, tmp_
         "asyncio.run(main())\n"
     )
     await asyncio.to_thread(wait_until, lambda: server.sessions() == 0, "the end of other tests' connections")
+    folder = tempfile.TemporaryDirectory()  # tmp_path is too long for a socket
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, env={**os.environ, "TMPDIR": str(tmp_path)}
+        sys.executable, "-c", code, env={**os.environ, "TMPDIR": folder.name}
     )
     await process.wait()
 
     assert server.sessions() == 1
     await asyncio.to_thread(wait_until, lambda: server.sessions() == 0, "the end of the master")
+    folder.cleanup()

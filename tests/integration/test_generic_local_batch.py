@@ -300,3 +300,38 @@ async def test_check_says_who_and_where(system: GenericConfig, tmp_path: Path) -
     assert health.ok
     assert health.summary.endswith(f" on this machine, work_dir {tmp_path}/work")
     assert not (tmp_path / "work").exists()
+
+
+async def test_above_the_users_limit_a_task_is_held(tmp_path: Path) -> None:
+    listed = " ".join(f"{number}|RUNNING|" for number in range(3))
+    text = f"""
+submit = 'echo job 7'
+monitor_all = 'printf "%s\\n" {" ".join(f'"{job}"' for job in listed.split())}'
+kill = 'true'
+job_id_regex = '^job (\\d+)$'
+states = {{ running = 'RUNNING' }}
+"""
+    async with opened(config(tmp_path, f"{text}max_user_jobs = 4")) as backend:
+        assert await backend.submit(attempt("true")) == "7"
+        with pytest.raises(SubmitDeferred, match="the user has 4 jobs, and max_user_jobs is 4"):
+            await backend.submit(attempt("true"))
+
+
+async def test_check_fails_a_template_that_asks_for_terabytes(tmp_path: Path) -> None:
+    made = config(tmp_path, batch(tmp_path))
+    made = made.model_copy(update={"submit": f"true --mem=~{{ram_mb}}G; {made.submit}"})
+    async with opened(made) as backend:
+        health = await backend.check()
+    assert not health.ok
+    assert "write --mem=~{ram_mb}M" in health.summary
+
+
+async def test_a_late_copys_variables_do_not_stay(system: GenericConfig, tmp_path: Path) -> None:
+    one = attempt(Execution(command="exit 4", env={"TOKEN": "s3cret"}))
+    async with opened(system) as first:
+        job = await submitted(first, one)
+        await until(first, job, Phase.ENDED)
+        async with opened(system) as second:
+            await second.submit(one)
+        await first.release({job: Verdict.FAILED})
+    assert not (run_dir(tmp_path) / "tasks" / one.id / "env").exists()

@@ -131,6 +131,7 @@ class GenericBackend:
             renderer=self._renderer,
             allowance=Allowance(rate, burst=burst) if batch else None,
             keep=config.keep_dirs,
+            most_jobs=config.max_user_jobs,
         )
 
     def _renderer(self, paths: RunPaths) -> Renderer:

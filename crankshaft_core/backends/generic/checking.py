@@ -7,7 +7,7 @@ import shlex
 
 from crankshaft_core.backends.base import Health
 from crankshaft_core.backends.generic.frames import Script
-from crankshaft_core.config import GenericConfig
+from crankshaft_core.config import GenericConfig, memory_mistake
 from crankshaft_core.drivers.base import Driver
 from crankshaft_core.errors import BackendError
 
@@ -30,6 +30,8 @@ async def check(config: GenericConfig, driver: Driver, *, work_dir: str) -> Heal
         return Health(ok=False, summary=str(error))
     pieces = {name: content.decode("utf-8", "replace").strip() for name, content in script.pieces(done.stdout).items()}
     problems = [*pieces.get("problems", "no answer").splitlines(), *pieces.get("missing", "").splitlines()]
+    if mistake := memory_mistake(config.submit):
+        problems.append(f"submit: {mistake}")
     if pieces.get("list", "0") != "0":
         problems.append(f"monitor_all ended with exit status {pieces['list']}")
     where = f"{pieces.get('who', 'somebody')} on {driver.where}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from crankshaft_core.backends.base import StagedInput
 from crankshaft_core.errors import StagingError
 
-__all__ = ["TAIL", "place", "read_from", "tail", "text_tail", "write_private"]
+__all__ = ["TAIL", "place", "read_from", "tail", "text_tail", "write_new", "write_private"]
 
 TAIL = 4096
 """Bytes of a stream's end that go into a result."""
@@ -21,10 +21,19 @@ _CHUNK = 1024 * 1024
 def write_private(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Write a file that appears whole or not at all, and never with a wider mode than it is to have."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 (a Path cannot open a descriptor)
-        file.write(content)
+    write_new(str(temporary), content, mode=mode)
     temporary.replace(path)
+
+
+def write_new(path: str, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file that nobody can be reading yet."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
 
 
 def tail(path: str) -> str:

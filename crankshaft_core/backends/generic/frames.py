@@ -90,9 +90,14 @@ ck_call() { # name, command
 }
 ck_submitted() { # attempt; what a submit has left, also one whose answer never came
   [ -e "tasks/$1/submit.status" ] || return
-  ck_piece "$1"; head -c 4096 "tasks/$1/submit.out"
-  ck_piece "$1 stderr"; head -c 4096 "tasks/$1/submit.err"
-  ck_piece "$1 status"; cat "tasks/$1/submit.status"
+  ck_piece "$1"; ck_begin "tasks/$1/submit.out"
+  ck_piece "$1 stderr"; ck_begin "tasks/$1/submit.err"
+  ck_piece "$1 status"; ck_begin "tasks/$1/submit.status"
+}
+ck_begin() { # file; without a process, since there are three of them for each submit
+  local text=
+  IFS= LC_ALL=C read -r -d '' -n 4096 text <"$1"
+  printf '%s' "$text"
 }
 """.strip()
 """What scripts are made of. They run in the directory of the run, where the log is."""

@@ -51,6 +51,11 @@ class Launcher(Protocol):
         """What it cannot say now it may know in a second or two."""
         ...
 
+    @property
+    def user_jobs(self) -> int | None:
+        """Jobs of the user that the last listing showed, from whatever source, and those submitted since."""
+        ...
+
     def is_job(self, owner: str) -> bool:
         """The owner of a start lock is a job's id, by which it can be followed."""
         ...

@@ -52,7 +52,7 @@ class Ledger:
         script.add(_RECORDS)
         released = list(self._released)
         for some in _chunks(released):
-            script.add(f"ck_acknowledge {' '.join(some)}")
+            script.add(f"ck_acknowledge {' '.join(some)}; ck_forget {' '.join(some)}")
         for attempt in released:
             if self._released[attempt]:
                 script.add(f"ck_prune {attempt}")
@@ -94,6 +94,12 @@ ck_acknowledge() { # attempts
     shift
   done
   [ $# = 0 ] || mv -f -- "$@" seen/
+}
+ck_forget() { # attempts: a copy that came too late has not read its variables
+  local attempt
+  for attempt; do
+    [ ! -e "tasks/$attempt/env" ] || rm -f -- "tasks/$attempt/env"
+  done
 }
 ck_prune() { # attempt: what is ours goes; what the user's command has written stays
   local file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from crankshaft_core.backends.base import Outcome
-from crankshaft_core.backends.generic.files import place, read_from, tail, write_private
+from crankshaft_core.backends.generic.files import place, read_from, tail, write_new, write_private
 from crankshaft_core.backends.generic.jobscript import Job, read_header
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.records import Record
@@ -66,12 +67,17 @@ class LocalRun:
         """Make the attempt's directory, its files and its inputs. Raises OSError, SubmitError or StagingError."""
         contents = job.files()
         self._make()
-        for directory in job.directories():
-            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        own, *working = job.directories()
+        fresh = _make_directory(own)
+        for directory in working:
+            os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103 (once a task, and five times as fast)
         for staged in job.attempt.inputs:
             place(staged, Path(job.steps[0].cwd), scratch=job.attempt.scratch)
         for path, content in contents.items():
-            write_private(Path(path), content)
+            if fresh:
+                write_new(path, content)
+            else:  # an earlier submit of the attempt may be reading them
+                write_private(Path(path), content)
         self._headers[job.attempt.id] = Header.of(job)
 
     def claim(self, attempt: str, owner: str) -> str:
@@ -173,6 +179,15 @@ class LocalRun:
             if content:
                 write_private(Path(self.paths.root, name), content)
         self._made = True
+
+
+def _make_directory(path: str) -> bool:
+    """Make a private directory; False if it was there."""
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 (as above)
+    except FileExistsError:
+        return False
+    return True
 
 
 def wrapper_text() -> bytes:

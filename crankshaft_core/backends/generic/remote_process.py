@@ -31,6 +31,11 @@ class RemoteProcesses:
         """As `Launcher.lags`."""
         return False
 
+    @property
+    def user_jobs(self) -> int | None:
+        """As `Launcher.user_jobs`: nobody counts."""
+        return None
+
     def is_job(self, owner: str) -> bool:
         """As `Launcher.is_job`."""
         return ProcessId.parse(owner) is not None

@@ -89,7 +89,10 @@ class Renderer:
         image = next((step.image for step in task.executions if step.image), None)
         if image is None or self.config.ignore_image or "image" in self.submit.names:
             return
+        lacking = "this backend runs no containers"
+        if self.config.container is not None:
+            lacking = f"container = {self.config.container!r} is not available in this version"
         raise SubmitError(
-            f"{self.config.name}: {task.name} names the image {image!r}, and this backend runs no containers; "
+            f"{self.config.name}: {task.name} names the image {image!r}, and {lacking}; "
             "use ~{image} in `submit`, or set ignore_image = true to run it without"
         )

@@ -49,8 +49,7 @@ class Scheduler:
         self._kill = _parsed(config.kill, "kill")
         self._diagnose = _parsed(config.diagnose, "diagnose")
         self._heard: dict[str, float] = {}
-        self.user_jobs: int | None = None
-        """Jobs that the last listing showed, from whatever source."""
+        self._user_jobs: int | None = None
 
     @property
     def explains(self) -> bool:
@@ -61,6 +60,11 @@ class Scheduler:
     def lags(self) -> bool:
         """As `Launcher.lags`: accounting does."""
         return self._diagnose is not None
+
+    @property
+    def user_jobs(self) -> int | None:
+        """As `Launcher.user_jobs`."""
+        return self._user_jobs
 
     def is_job(self, owner: str) -> bool:
         """As `Launcher.is_job`: a job that the scheduler told no id has put its process there."""
@@ -85,8 +89,8 @@ class Scheduler:
         if found is None:
             raise submit_failure(self._config, answer)
         self._heard[attempt] = self._clock()
-        if self.user_jobs is not None:
-            self.user_jobs += 1
+        if self._user_jobs is not None:
+            self._user_jobs += 1
         return found
 
     def add_sweep(self, script: Script, jobs: Collection[Job]) -> None:
@@ -103,7 +107,7 @@ class Scheduler:
         stuck: dict[str, str] = {}
         for job, listed in self._seen(pieces, jobs):
             meaning = None if listed is None else classify(self._config, listed)
-            if listed is None or (isinstance(meaning, Verdict) and meaning is not Verdict.STUCK):
+            if listed is None or _is_over(meaning):
                 states[job.attempt] = JobState(Phase.MISSING, reason=listed.state if listed else "")
             elif meaning is Verdict.STUCK:
                 stuck[job.attempt] = listed.reason or listed.state
@@ -154,7 +158,7 @@ class Scheduler:
         if answer is None or answer.status != 0:
             return
         listed = listing(answer.stdout)
-        self.user_jobs = len(listed)
+        self._user_jobs = sum(not _is_over(classify(self._config, job)) for job in listed.values())
         by_name = {entry.name: entry for entry in listed.values()}
         for job in jobs:
             yield job, listed.get(job.id) if job.id is not None else by_name.get(job.attempt)
@@ -190,6 +194,10 @@ class Scheduler:
         if "job_ids" not in self._diagnose.names:
             return dict(zip(ids, texts, strict=True))
         return per_job("\n".join(texts), ids)
+
+
+def _is_over(meaning: Phase | Verdict | None) -> bool:
+    return isinstance(meaning, Verdict) and meaning is not Verdict.STUCK
 
 
 def _words(listed: Listed) -> str:

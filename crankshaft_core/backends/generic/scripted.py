@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from crankshaft_core.backends.generic.site import Site
 from crankshaft_core.backends.generic.site_files import SiteFiles
 from crankshaft_core.backends.generic.submitting import Submitting
 from crankshaft_core.backends.generic.traces import Traces
-from crankshaft_core.errors import BackendError, TransportError
+from crankshaft_core.errors import BackendError, SubmitDeferred, TransportError
 from crankshaft_core.task import Output, Verdict
 
 __all__ = ["ScriptedJobs"]
@@ -31,6 +32,9 @@ _log = logging.getLogger(__name__)
 _LOOKS = 3
 _LOOK_DELAY = 1.5
 """How often, and how many seconds apart, the system is asked who ended a command: accounting lags by 1 to 3 s."""
+
+_COUNT_EVERY = 30.0
+"""Seconds between two countings of the user's jobs."""
 
 
 class ScriptedJobs:
@@ -44,11 +48,14 @@ class ScriptedJobs:
         renderer: Callable[[RunPaths], Renderer],
         allowance: Allowance | None,
         keep: bool,
+        most_jobs: int | None = None,
     ) -> None:
         self._site = site
         self._launcher = launcher
         self._renderer = renderer
         self._keep = keep
+        self._most_jobs = most_jobs
+        self._next_count = 0.0
         self._files = SiteFiles(site)
         self._ledger = Ledger()
         self._traces = Traces(launcher)
@@ -61,6 +68,8 @@ class ScriptedJobs:
         """Hand over an attempt, together with whoever else is waiting to. Raises as `Backend.submit`."""
         if attempt.id in self._ids:
             return self._ids[attempt.id]
+        if self._most_jobs is not None:
+            await self._refuse_above(self._most_jobs)
         renderer = self._renderer(await self._site.paths())
         job = renderer.job(attempt)
         command = renderer.submit_command(attempt, job) if renderer.batch else ""
@@ -148,6 +157,18 @@ class ScriptedJobs:
             with contextlib.suppress(BackendError):  # the records stay in done/, where they do no harm
                 await self._site.call(script, timeout=20.0)
         self._site.close()
+
+    async def _refuse_above(self, most: int) -> None:
+        """The user may have no more than so many jobs, from whatever source; counted anew twice a minute."""
+        jobs = self._launcher.user_jobs
+        if (jobs is None or jobs >= most) and time.monotonic() >= self._next_count:
+            self._next_count = time.monotonic() + _COUNT_EVERY
+            await self.poll([], sweep=True)
+            jobs = self._launcher.user_jobs
+        if jobs is not None and jobs >= most:
+            raise SubmitDeferred(
+                f"{self._site.name}: the user has {jobs} jobs, and max_user_jobs is {most}", retry_after=_COUNT_EVERY
+            )
 
     async def _call(self, script: Script) -> Mapping[str, bytes]:
         pieces = await self._site.call(script)

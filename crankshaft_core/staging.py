@@ -135,9 +135,10 @@ def _put(file: Path, url: str) -> None:
 
 def _filesystem(url: str) -> tuple[Any, str]:
     """fsspec's file system for the URL, and the path on it. Imported here, since most runs stage nothing."""
-    from fsspec.core import url_to_fs
+    from importlib import import_module
 
-    filesystem, path = url_to_fs(url)
+    core: Any = import_module("fsspec.core")  # it has no types
+    filesystem, path = core.url_to_fs(url)
     return filesystem, str(path)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from crankshaft_core.backends.base import Outcome
 from crankshaft_core.engine.live import LiveTask
@@ -90,11 +91,10 @@ def to_journal(outcome: Outcome, outputs: Mapping[str, str]) -> str:
 
 def from_journal(text: str) -> tuple[Outcome, Mapping[str, str]]:
     """The outcome that `to_journal` wrote, its tails read again where the files are still here."""
-    known = json.loads(text)
-    outputs = known.pop("outputs", {})
-    outcome = Outcome(
-        **{**known, "verdict": Verdict(known["verdict"]), "exit_codes": tuple(known.get("exit_codes", ()))}
-    )
+    known: dict[str, Any] = json.loads(text)
+    outputs: dict[str, str] = known.pop("outputs", {})
+    known["verdict"], known["exit_codes"] = Verdict(known["verdict"]), tuple(known.get("exit_codes", ()))
+    outcome = Outcome(**known)
     return dataclasses.replace(outcome, stdout_tail=_tail(outcome.stdout), stderr_tail=_tail(outcome.stderr)), outputs
 
 

@@ -18,8 +18,8 @@ class Mender:
     """Gives the lines of one stream back the newline that Docker's `local` log driver drops.
 
     Seen with Docker 20.10: the last piece of a line of more than 16 KiB comes without it. So it is added to a piece
-    that is no full one, ends without a newline, and is not the last. What cannot be told: a line of an exact multiple of
-    16 KiB, and whether a last line that long had a newline at all.
+    that is no full one, ends without a newline, and is not the last. What cannot be told: a line of an exact multiple
+    of 16 KiB, and whether a last line that long had a newline at all.
     """
 
     def __init__(self) -> None:

@@ -58,5 +58,6 @@ def seed(slurm: Slurm, sshd: Sshd, client: str) -> str:
 async def engine(seed: str, sshd: Sshd) -> AsyncIterator[Engine]:
     """An engine of the seed configuration. What its run leaves in the user's home goes."""
     async with Engine(Config.parse(seed)) as engine:
+        run = Path(pwd.getpwnam(sshd.user).pw_dir, ".crankshaft", engine.run_id)
         yield engine
-    shutil.rmtree(Path(pwd.getpwnam(sshd.user).pw_dir, ".crankshaft", engine.run_id))
+    shutil.rmtree(run)

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import docker
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, NotFound
 from docker.utils import kwargs_from_env
 
 from crankshaft_core.backends.docker.answers import Json, parts
@@ -209,9 +209,18 @@ class DockerClient:
         """What happens from now on. Blocks; raises TransportError."""
         try:
             stream: EventStream = self._connected().events(filters=dict(filters), decode=True)
-        except Exception as error:
+        except (DockerException, requests.RequestException, OSError) as error:
             raise self._translated(error, changing=False) from error
         return stream
+
+    def wait(self, name: str) -> None:
+        """Return when a container that is ending has ended. Blocks; raises TransportError, also after 10 s."""
+        try:
+            self._connected().wait(name, timeout=10)
+        except NotFound:
+            return
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise self._translated(error, changing=False) from error
 
     async def work(self, fn: Callable[[], T]) -> T:
         """Run something that blocks on this machine's files in the threads for bulk."""

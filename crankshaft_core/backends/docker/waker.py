@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
 
 from crankshaft_core.backends.docker.client import DockerClient, EventStream
 from crankshaft_core.backends.docker.labels import RUN
-from crankshaft_core.errors import BackendError
+from crankshaft_core.errors import BackendError, TransportError
 
 __all__ = ["Waker"]
 
@@ -62,8 +63,17 @@ class Waker:
 
     def _listen(self) -> None:
         """Until the engine or `aclose` ends the stream."""
-        self._loop.call_soon_threadsafe(self._wake)  # something may have ended while nobody listened
-        for _ in self._stream or ():
-            self._loop.call_soon_threadsafe(self._wake)
+        self._tell()  # something may have ended while nobody listened
+        for event in self._stream or ():
+            # the engine says "die" some 70 ms before it lists the container as ended
+            with contextlib.suppress(TransportError):  # then a later poll finds out
+                self._client.wait(str(event["Actor"]["ID"]))
+            self._tell()
         with self._lock:
             self._stream = None
+
+    def _tell(self) -> None:
+        if self._loop.is_closed():  # nobody polls any more, and nobody said good-bye
+            self._stopped.set()
+        else:
+            self._loop.call_soon_threadsafe(self._wake)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -150,25 +151,22 @@ async def test_500_calls_use_one_login(start_server: StartServer, client: str, o
 async def test_a_call_costs_one_round_trip(
     server: Server, client: str, open_driver: OpenDriver, tmp_path: Path
 ) -> None:
+    """The round trip takes so long that what the machine adds, busy as it may be, is little beside it."""
     script = "\n".join(f"cat >{tmp_path}/{number} <<'END'\n{'x' * 1000}\nEND" for number in range(10))
+    with delaying_proxy(server.port, seconds=0.2) as port:
+        known = tmp_path / "known_hosts"
+        known.write_text(server.known_hosts.read_text().replace(str(server.port), str(port)))
+        driver = open_driver(server.settings(client=client, port=port, known_hosts=str(known)))
+        await driver.run("true")
+        times: list[float] = []
+        for _ in range(5):
+            begun = time.monotonic()
+            await driver.run(script, stdin=b"y" * 1000)
+            times.append(time.monotonic() - begun)
+        await driver.aclose()
 
-    async def seconds_a_call(delay: float) -> float:
-        with delaying_proxy(server.port, seconds=delay) as port:
-            known = tmp_path / "known_hosts"
-            known.write_text(server.known_hosts.read_text().replace(str(server.port), str(port)))
-            driver = open_driver(server.settings(client=client, port=port, known_hosts=str(known)))
-            await driver.run("true")
-            times: list[float] = []
-            for _ in range(15):
-                begun = time.monotonic()
-                await driver.run(script, stdin=b"y" * 1000)
-                times.append(time.monotonic() - begun)
-            await driver.aclose()
-        return min(times)  # what other work on this machine adds is not of interest
-
-    round_trips = (await seconds_a_call(0.050) - await seconds_a_call(0.0)) / 0.100
-    sys.stdout.write(f"{client}: {round_trips:.2f} round trips a call\n")
-    assert 0.9 < round_trips < 1.7
+    sys.stdout.write(f"{client}: {min(times) / 0.4:.2f} round trips a call\n")
+    assert 1.0 <= min(times) / 0.4 < 1.7
 
 
 async def test_a_cancelled_call_that_waits_its_turn_is_not_run(driver: SSHDriver, tmp_path: Path) -> None:
@@ -243,3 +241,15 @@ async def test_a_locale_that_is_not_installed_there_does_not_speak_up(
     driver = open_driver(server.settings(client=client))
 
     assert (await driver.run("echo $LC_ALL")).stderr == b""
+
+
+@pytest.mark.parametrize("login_shell", ["dash", "tcsh"])
+async def test_the_users_login_shell_may_be_another(
+    start_server: StartServer, client: str, open_driver: OpenDriver, login_shell: str
+) -> None:
+    if shutil.which(login_shell) is None:
+        pytest.skip(f"no {login_shell} here; apt-get install {login_shell}")
+    server = start_server(ForceCommand=f'{login_shell} -c "$SSH_ORIGINAL_COMMAND"')
+    driver = open_driver(server.settings(client=client))
+
+    assert (await driver.run("[[ a == a ]] && cat", stdin=b"bash\n")).stdout == b"bash\n"

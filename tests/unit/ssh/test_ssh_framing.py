@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crankshaft_core.drivers.ssh.framing import BASH, Hello, Process, Stream, bootstrap, end_group, request
@@ -24,6 +24,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(edges)]
 
 
+@settings(deadline=None)
 @given(st.binary(), st.binary(), st.integers(0, 255), st.lists(st.integers(0, 10_000), max_size=12))
 def test_content_and_status_do_not_depend_on_how_the_stream_is_cut(
     chatter: bytes, content: bytes, status: int, cuts: list[int]
@@ -51,6 +52,7 @@ def test_content_is_let_through_before_the_end_is_there() -> None:
     assert len(stream.feed(b"x" * 10_000)) > 9_900
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 200), max_size=5))
 def test_the_first_sign_of_life_is_found_behind_chatter(cuts: list[int]) -> None:
     hello = Hello(KEY)

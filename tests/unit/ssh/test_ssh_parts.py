@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crankshaft_core.drivers.ssh import SSHSettings, Timing
@@ -71,6 +71,7 @@ def pieces(data: bytes, length: int) -> Iterator[bytes]:
     return (data[start : start + length] for start in range(0, len(data), length))
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=120), st.binary(max_size=1500)

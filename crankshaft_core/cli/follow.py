@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from crankshaft_core.cli import exit_codes
 from crankshaft_core.cli.failure import failure_screen
 from crankshaft_core.cli.streaming import STREAMS, Readable, Relay, Stream, writer
-from crankshaft_core.cli.terminal import say_block
+from crankshaft_core.cli.success import success_line
+from crankshaft_core.cli.terminal import say, say_block
 from crankshaft_core.errors import BackendError
 from crankshaft_core.events import Event, TaskRetried
 from crankshaft_core.task import Task, TaskResult, Verdict
@@ -25,12 +26,16 @@ class Running(Readable, Protocol):
 
 
 class Follower:
-    """Shows one task's output while it runs. A subscriber of its engine."""
+    """Shows one task's output while it runs. A subscriber of its engine.
 
-    def __init__(self, handle: Running, task: Task, *, quiet: bool) -> None:
+    `on_record`: of a success, too, it says which job it was.
+    """
+
+    def __init__(self, handle: Running, task: Task, *, quiet: bool, on_record: bool = False) -> None:
         self._handle = handle
         self._task = task
         self._quiet = quiet
+        self._on_record = on_record
         self._relays: dict[Stream, Relay] = {stream: Relay(handle, stream) for stream in STREAMS}
 
     def __call__(self, event: Event) -> None:
@@ -67,9 +72,15 @@ class Follower:
         result = end if isinstance(end, TaskResult) else end.result
         if result is not None:
             await self._show_rest(result)
-        if not self._quiet and not (isinstance(end, TaskResult) and end.ok):
-            say_block(failure_screen(end, self._task, with_stderr=not self._relays["stderr"].shown))
+        if not self._quiet:
+            self._sum_up(end)
         return _exit_code(end)
+
+    def _sum_up(self, end: TaskResult | BackendError) -> None:
+        if not isinstance(end, TaskResult) or not end.ok:
+            say_block(failure_screen(end, self._task, with_stderr=not self._relays["stderr"].shown))
+        elif self._on_record:
+            say(success_line(end))
 
     async def _show_rest(self, result: TaskResult) -> None:
         """What a system that shows nothing before the end had of the output: the whole if it is here, else its tail."""

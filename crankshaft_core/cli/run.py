@@ -12,6 +12,7 @@ from crankshaft_core.cli.follow import Follower
 from crankshaft_core.cli.notices import Notices
 from crankshaft_core.cli.placing import placed
 from crankshaft_core.cli.signals import Interrupts
+from crankshaft_core.cli.success import is_on_record
 from crankshaft_core.cli.task_options import task_of
 from crankshaft_core.cli.terminal import say
 from crankshaft_core.cli.waiting import Patience
@@ -36,7 +37,8 @@ def main(invocation: Invocation) -> int:
 
 
 async def _run(config: Config, task: Task, options: Namespace) -> int:
-    backend = config.choose(options.backend).name
+    chosen = config.choose(options.backend)
+    backend = chosen.name
     with Interrupts() as interrupts:
         async with Engine(config) as engine:
             task = placed(task, engine.reach(backend))
@@ -45,7 +47,7 @@ async def _run(config: Config, task: Task, options: Namespace) -> int:
                 return exit_codes.OK
             handle = engine.spawn(backend, task)
             with handle.kept():
-                follower = Follower(handle, task, quiet=options.quiet)
+                follower = Follower(handle, task, quiet=options.quiet, on_record=is_on_record(chosen))
                 for subscriber in (follower, *(() if options.quiet else (Notices(), Patience(handle)))):
                     engine.subscribe(subscriber)
                 return await interrupts.guard(follower.follow(), engine, tasks=lambda: [handle])

@@ -14,7 +14,7 @@ from crankshaft_core.config.docker import DockerConfig
 from crankshaft_core.staging import StagedInput
 from crankshaft_core.task import Execution, Task
 
-WORK = Path("/work/dir")
+WORK = Path("/srv/dir")
 DOCKER = Facts(name="box", binds=True, init=True)
 
 

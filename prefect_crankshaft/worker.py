@@ -212,7 +212,7 @@ KEPT: list[object] = []
 
 
 class PrefectFinder:
-    """A finder, and a loader. Calls `hydrate` when the function imports Prefect for the first time, once Prefect is there."""
+    """A finder, and a loader: calls `hydrate` once the function has imported Prefect for the first time."""
 
     def __init__(self, hydrate: Callable[[], None]) -> None:
         self.hydrate = hydrate

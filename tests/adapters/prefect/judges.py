@@ -17,6 +17,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -77,7 +78,6 @@ def main(checkout: Path, arguments: list[str]) -> int:
         Path(directory, "pytest.ini").write_text(SETTINGS)
         command = [sys.executable, "-m", "pytest", "-p", "judges", "-q", "-rA", *arguments]
         environment = {**os.environ, "PYTHONPATH": str(here), "PREFECT_HOME": f"{directory}/home"}
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"  # one fixture starts uvicorn
         return subprocess.run(command, cwd=directory, env=environment, check=False).returncode
 
 
@@ -89,6 +89,11 @@ def pytest_configure() -> None:
         module.__path__ = []
         sys.modules[name] = module
     sys.modules.setdefault("pandas", types.ModuleType("pandas"))
+    import prefect.testing.fixtures
+
+    vars(prefect.testing.fixtures).update(
+        hosted_api_server=hosted_api_server, use_hosted_api_server=use_hosted_api_server
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -111,8 +116,13 @@ def prefect_server() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def test_database_connection_url() -> None:
-    """As in prefect-ray's own conftest."""
+def hosted_api_server() -> None:
+    """In place of a second server, which prefect-ray's tests start for the workers of a cluster."""
+
+
+@pytest.fixture
+def use_hosted_api_server() -> None:
+    """Likewise."""
 
 
 class Ours(CrankshaftTaskRunner):
@@ -146,7 +156,7 @@ STAND_INS: dict[str, dict[str, Any]] = {
     "dask": {},
     "dask.dataframe": {},
     "prefect_ray": {"RayTaskRunner": Ours},
-    "prefect_ray.context": {"remote_options": _Anything},
+    "prefect_ray.context": {"remote_options": lambda **_: nullcontext()},
     "ray": {"is_initialized": lambda: False},
     "ray.cluster_utils": {"Cluster": _Anything},
 }

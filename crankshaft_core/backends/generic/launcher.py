@@ -84,6 +84,11 @@ class Launcher(Protocol):
         """Ask how jobs ended."""
         ...
 
-    def diagnosed(self, pieces: Mapping[str, bytes], jobs: Collection[Job]) -> Mapping[str, Finding | None]:
-        """How they ended; None for one that the system still lists as live. A job absent: nothing is known."""
+    def diagnosed(
+        self, pieces: Mapping[str, bytes], jobs: Collection[Job], *, recorded: bool
+    ) -> Mapping[str, Finding | None]:
+        """How they ended; None for one that the system still lists as live. A job absent: nothing is known.
+
+        `recorded`: they have left exit records, so one that waits in the queue waits for a second time.
+        """
         ...

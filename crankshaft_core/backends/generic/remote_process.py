@@ -91,9 +91,11 @@ class RemoteProcesses:
         self.add_cancel(script, jobs, force=True)
         script.add("ck_piece 'nothing left'")
 
-    def diagnosed(self, pieces: Mapping[str, bytes], jobs: Collection[Job]) -> Mapping[str, Finding | None]:
+    def diagnosed(
+        self, pieces: Mapping[str, bytes], jobs: Collection[Job], *, recorded: bool
+    ) -> Mapping[str, Finding | None]:
         """As `Launcher.diagnosed`."""
-        if "nothing left" not in pieces:
+        if recorded or "nothing left" not in pieces:
             return {}
         return {job.attempt: Finding(Verdict.LOST, _gone(job)) for job in jobs if job.id is not None}
 

@@ -133,7 +133,9 @@ class Scheduler:
             for number, command in enumerate(_for_each(self._diagnose, ids)):
                 script.call(f"diagnose {number}", command)
 
-    def diagnosed(self, pieces: Mapping[str, bytes], jobs: Collection[Job]) -> Mapping[str, Finding | None]:
+    def diagnosed(
+        self, pieces: Mapping[str, bytes], jobs: Collection[Job], *, recorded: bool
+    ) -> Mapping[str, Finding | None]:
         """As `Launcher.diagnosed`."""
         findings: dict[str, Finding | None] = {}
         known = {job.id: job.attempt for job in jobs if job.id is not None}
@@ -143,6 +145,8 @@ class Scheduler:
             state = classify(self._config, listed[found]) if found in listed else None
             if isinstance(state, Verdict):
                 findings[attempt] = Finding(state, _words(listed[found]))
+            elif state is Phase.QUEUED and recorded:
+                findings[attempt] = Finding(Verdict.PREEMPTED, f"requeued ({_words(listed[found])})")
             elif state is not None:
                 findings[attempt] = None
             elif told := verdict_of(self._config, said.get(found, "")):

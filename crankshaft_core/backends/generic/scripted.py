@@ -112,12 +112,15 @@ class ScriptedJobs:
             raise TransportError(f"{self._site.name}: {job.attempt} has left no exit record")
         outcome = record.outcome()
         if record.provisional and self._launcher.explains:
-            outcome = _explained(outcome, await self._finding(job))
+            finding = await self._finding(job)
+            outcome = _explained(outcome, finding)
+            if finding is not None and finding.verdict is Verdict.PREEMPTED:
+                await self._drop(job)
         return await self._files.with_streams(job.attempt, outcome)
 
     async def diagnose(self, jobs: Collection[Job]) -> Mapping[str, Outcome]:
         """Why they are MISSING, in one round trip. Those that the system still lists as live are left out."""
-        findings = await self._findings(list(jobs))
+        findings = await self._findings(list(jobs), recorded=False)
         root = (await self._site.paths()).root
         found = {attempt: _unrecorded(finding, root) for attempt, finding in findings.items() if finding is not None}
         outcomes = await asyncio.gather(*(self._files.with_streams(*item) for item in found.items()))
@@ -223,6 +226,13 @@ class ScriptedJobs:
         found = self._traces.found(await self._call(script), jobs)
         return [replace(job, id=found[job.attempt].id) for job in jobs if job.attempt in found]
 
+    async def _drop(self, job: Job) -> None:
+        """A job that was requeued would wait for nothing: its attempt is over."""
+        try:
+            await self.cancel([job], force=False)
+        except BackendError as error:
+            _log.info("%s: cannot take %s out of the queue: %s", self._site.name, job.id, error)
+
     async def _finding(self, job: Job) -> Finding | None:
         """The system's word on how a job ended; asked again while it has not made up its mind."""
         for look in range(_LOOKS):
@@ -239,13 +249,13 @@ class ScriptedJobs:
 
     async def _ask_why(self, jobs: Sequence[Job]) -> Sequence[tuple[bool, Finding | None]]:
         """Whether the system says anything of each, and what."""
-        findings = await self._findings(jobs)
+        findings = await self._findings(jobs, recorded=True)
         return [(job.attempt in findings, findings.get(job.attempt)) for job in jobs]
 
-    async def _findings(self, jobs: Sequence[Job]) -> Mapping[str, Finding | None]:
+    async def _findings(self, jobs: Sequence[Job], *, recorded: bool) -> Mapping[str, Finding | None]:
         script = Script()
         self._launcher.add_diagnose(script, jobs)
-        return self._launcher.diagnosed(await self._call(script), jobs)
+        return self._launcher.diagnosed(await self._call(script), jobs, recorded=recorded)
 
 
 def _is_missing(state: JobState | None) -> bool:

@@ -131,21 +131,25 @@ def test_a_kill_for_one_job_is_called_for_each() -> None:
 
 def test_the_queues_word_counts_for_more_than_accountings() -> None:
     pieces = answered("list", "7|OUT_OF_MEMORY|OutOfMemory|k1-1\n") | answered("diagnose 0", "7|FAILED|0:9|None\n")
-    assert slurm().diagnosed(pieces, jobs("7")) == {"k1-1": Finding(Verdict.OUT_OF_MEMORY, "OUT_OF_MEMORY OutOfMemory")}
+    assert slurm().diagnosed(pieces, jobs("7"), recorded=False) == {
+        "k1-1": Finding(Verdict.OUT_OF_MEMORY, "OUT_OF_MEMORY OutOfMemory")
+    }
 
 
 def test_accounting_answers_for_what_the_queue_forgot() -> None:
     pieces = answered("list", "") | answered("diagnose 0", "7|NODE_FAIL|1:0|None\n")
-    assert slurm().diagnosed(pieces, jobs("7"))["k1-1"] == Finding(Verdict.NODE_FAILURE, "7|NODE_FAIL|1:0|None")
+    assert slurm().diagnosed(pieces, jobs("7"), recorded=False)["k1-1"] == Finding(
+        Verdict.NODE_FAILURE, "7|NODE_FAIL|1:0|None"
+    )
 
 
 def test_a_job_still_listed_as_running_is_not_judged() -> None:
-    assert slurm().diagnosed(answered("list", "7|COMPLETING|None|k1-1\n"), jobs("7")) == {"k1-1": None}
+    assert slurm().diagnosed(answered("list", "7|COMPLETING|None|k1-1\n"), jobs("7"), recorded=False) == {"k1-1": None}
 
 
 def test_accounting_that_is_down_says_nothing() -> None:
     pieces = answered("list", "") | answered("diagnose 0", "7|NODE_FAIL|", status=1)
-    assert slurm().diagnosed(pieces, jobs("7")) == {}
+    assert slurm().diagnosed(pieces, jobs("7"), recorded=False) == {}
 
 
 def test_submits_run_four_at_a_time() -> None:
@@ -163,3 +167,9 @@ def test_a_limit_holds_the_task() -> None:
     pieces = {"k1-1": b"", "k1-1 stderr": b"error: QOSMaxSubmitJobPerUserLimit", "k1-1 status": b"1"}
     with pytest.raises(SubmitDeferred, match="QOSMaxSubmitJobPerUserLimit"):
         slurm().submitted(pieces, "k1-1")
+
+
+def test_a_job_with_a_record_that_waits_again_was_requeued() -> None:
+    pieces = answered("list", "7|PENDING|BeginTime|k1-1\n")
+    found = slurm().diagnosed(pieces, jobs("7"), recorded=True)["k1-1"]
+    assert found == Finding(Verdict.PREEMPTED, "requeued (PENDING BeginTime)")

@@ -7,17 +7,20 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 CHUNK = 65_536
 
 
 @contextmanager
-def delaying_proxy(port: int, *, seconds: float) -> Iterator[int]:
-    """The port of a proxy to `port` that holds what passes, in both directions, for `seconds` each way."""
+def delaying_proxy(port: int, *, seconds: float, taken: Callable[[float], object] = lambda at: None) -> Iterator[int]:
+    """The port of a proxy to `port` that holds what passes, in both directions, for `seconds` each way.
+
+    `taken` is told, in a thread of the proxy's, the monotonic time at which each piece came.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        proxy = _Proxy(listener, port, seconds)
+        proxy = _Proxy(listener, port, seconds, taken)
         accepting = threading.Thread(target=proxy.accept)
         accepting.start()
         try:
@@ -29,10 +32,11 @@ def delaying_proxy(port: int, *, seconds: float) -> Iterator[int]:
 
 
 class _Proxy:
-    def __init__(self, listener: socket.socket, target: int, seconds: float) -> None:
+    def __init__(self, listener: socket.socket, target: int, seconds: float, taken: Callable[[float], object]) -> None:
         self._listener = listener
         self._target = target
         self._seconds = seconds
+        self._taken = taken
         self._sockets = ExitStack()
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
@@ -65,7 +69,9 @@ class _Proxy:
     def _take(self, source: socket.socket, held: queue.SimpleQueue[tuple[float, bytes]]) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
-                held.put((time.monotonic() + self._seconds, data))
+                now = time.monotonic()
+                self._taken(now)
+                held.put((now + self._seconds, data))
         held.put((time.monotonic() + self._seconds, b""))
 
     def _deliver(self, held: queue.SimpleQueue[tuple[float, bytes]], sink: socket.socket) -> None:

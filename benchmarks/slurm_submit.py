@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for the services of the te
 
 from crankshaft_core.backends.base import Attempt
 from crankshaft_core.backends.generic import GenericBackend
-from crankshaft_core.config import Config
+from crankshaft_core.config import Config, GenericConfig
 from crankshaft_core.engine import Engine
 from crankshaft_core.events import Event, TaskEnded
 from crankshaft_core.task import Execution, Task
@@ -130,7 +130,9 @@ async def engine_rate(work_dir: Path, count: int) -> float:
 
 def bare_rate(work_dir: Path, count: int) -> float:
     """The same commands over the same scripts, run by xargs."""
-    backend = GenericBackend(config(work_dir, count, held=True).backends["slurm"], run_id="kpeer00")
+    backend_config = config(work_dir, count, held=True).backends["slurm"]
+    assert isinstance(backend_config, GenericConfig)
+    backend = GenericBackend(backend_config, run_id="kpeer00")
     commands = [write_job(backend, work_dir, number) for number in range(count)]
     begun = time.perf_counter()
     xargs = ["xargs", "-P", str(AT_ONCE), "-d", "\n", "-n", "1", "sh", "-c", "exec $0 >/dev/null"]

@@ -110,15 +110,17 @@ async def test_a_job_preempted_by_a_better_partition_says_so(config: Config, tmp
         assert (await better).ok
 
 
-async def test_a_requeued_job_does_not_run_twice(configured: Callable[[str], Config], tmp_path: Path) -> None:
+async def test_a_requeued_job_is_preempted_and_leaves_the_queue(
+    configured: Callable[[str], Config], tmp_path: Path
+) -> None:
     marks = tmp_path / "marks"
     async with Engine(configured("extra_args = '--requeue'")) as engine:
         handle = engine.spawn("slurm", task(f"echo ran >>'{marks}'; {ASLEEP}"))
         job = await running(handle, marks)
         said("scontrol", "requeue", job)
-        said("scontrol", "update", f"jobid={job}", "StartTime=now")
-        with pytest.raises(CancelledElsewhereError, match="ended by signal TERM"):
+        with pytest.raises(PreemptedError):
             await handle
+    assert state(job) == "CANCELLED"
     assert marks.read_text() == "ran\n"
 
 
@@ -127,7 +129,7 @@ async def test_a_requeued_attempt_is_repeated_where_retry_says_so(
 ) -> None:
     marks = tmp_path / "marks"
     wait_at_first = f"echo ran >>'{marks}'; [ $(wc -l <'{marks}') = 2 ] || {ASLEEP}"
-    more = "extra_args = '--requeue'\nretry = { attempts = 2, on = ['cancelled'] }"
+    more = "extra_args = '--requeue'\nretry = { attempts = 2, on = ['preempted'] }"
     async with Engine(configured(more)) as engine:
         handle = engine.spawn("slurm", task(wait_at_first))
         job = await running(handle, marks)

@@ -3,19 +3,22 @@
     python benchmarks/ssh_delay.py [TASKS] [PEER_TASKS] [MILLISECONDS]        (default: 500 50 30)
 
 A real sshd on loopback; a proxy adds the delay to every byte, MILLISECONDS each way, so a round trip is twice that. The
-submit command only prints an id, so that what is measured is the line and not a scheduler. Waiting is the time in which
-the proxy held something, polls included, divided by a round trip; what the machines at both ends need is not in it. The
-peer runs the same submit command once a task over the same connection, one after the other.
+submit command only prints an id, so that what is measured is the line and not a scheduler. Half a round trip is waited
+for each time that the turn goes from one side to the other; what a side sends within a round trip of its last piece has
+waited for nobody, and is the same turn. Polls are counted too. The peer runs the same submit command once a task over
+the same connection, one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from crankshaft_core.config import Config, GenericConfig
@@ -31,31 +34,36 @@ GOAL = 15
 
 
 class Line:
-    """What is known of the line: when something was on it, and for how long nobody could but wait."""
+    """What is known of the line: when something was handed to it, and how often somebody had to wait for that."""
 
     def __init__(self, delay: float) -> None:
         self.delay = delay
-        self.pieces: list[float] = []
         self.trips: list[float] = []
+        self._pieces: tuple[list[float], list[float]] = ([], [])
+
+    def taken(self, way: int, at: float) -> None:
+        """A piece went there (0) or back (1)."""
+        self._pieces[way].append(at)
 
     @contextmanager
     def watched(self, what: str, count: int) -> Iterator[None]:
-        """Say how long it took, and how many round trips of that something was on its way."""
-        self.pieces.clear()
+        """Say how long it took, and how many round trips of that were waiting."""
+        for pieces in self._pieces:
+            pieces.clear()
         begun = time.perf_counter()
         yield
         seconds = time.perf_counter() - begun
-        self.trips.append(self._busy() / (2 * self.delay))
-        trips = self.trips[-1]
+        trips = self._turns() / 2
+        self.trips.append(trips)
         print(f"{what}: {seconds:.2f} s, {trips:.1f} round trips of waiting, {trips / count:.3f} a task", flush=True)
 
-    def _busy(self) -> float:
-        """Seconds in which at least one piece was held."""
-        busy, until = 0.0, 0.0
-        for at in sorted(self.pieces):
-            busy += at + self.delay - max(at, until)
-            until = at + self.delay
-        return busy
+    def _turns(self) -> int:
+        starts = sorted((at, way) for way, pieces in enumerate(self._pieces) for at in self._bursts(pieces))
+        return sum(1 for _ in groupby(way for _, way in starts))
+
+    def _bursts(self, pieces: list[float]) -> list[float]:
+        """When each burst began: a piece within a round trip of the last cannot have waited for an answer to it."""
+        return [at for before, at in pairwise([-math.inf, *sorted(pieces)]) if at - before >= 2 * self.delay]
 
 
 def config(server: Server, port: int, work_dir: Path, count: int) -> Config:
@@ -106,7 +114,7 @@ async def one_by_one(settings: Config, count: int) -> None:
 def main(count: int, peers: int, milliseconds: int) -> None:
     line = Line(milliseconds / 1000)
     with tempfile.TemporaryDirectory() as name, serving(Path(name) / "sshd") as server:
-        with delaying_proxy(server.port, seconds=line.delay, taken=line.pieces.append) as port:
+        with delaying_proxy(server.port, seconds=line.delay, taken=line.taken) as port:
             server.known_hosts.write_text(f"[127.0.0.1]:{port} {public(server.host_key)}\n")
             asyncio.run(measure(config(server, port, Path(name) / "work", count), line, count, peers))
     _, ours, peer = line.trips

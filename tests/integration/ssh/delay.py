@@ -12,12 +12,15 @@ from contextlib import ExitStack, contextmanager
 
 CHUNK = 65_536
 
+Taken = Callable[[int, float], object]
+
 
 @contextmanager
-def delaying_proxy(port: int, *, seconds: float, taken: Callable[[float], object] = lambda at: None) -> Iterator[int]:
+def delaying_proxy(port: int, *, seconds: float, taken: Taken = lambda way, at: None) -> Iterator[int]:
     """The port of a proxy to `port` that holds what passes, in both directions, for `seconds` each way.
 
-    `taken` is told, in a thread of the proxy's, the monotonic time at which each piece came.
+    `taken` is told, in a thread of the proxy's, which way each piece goes (0: there, 1: back) and when it came, by the
+    monotonic clock.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy = _Proxy(listener, port, seconds, taken)
@@ -32,7 +35,7 @@ def delaying_proxy(port: int, *, seconds: float, taken: Callable[[float], object
 
 
 class _Proxy:
-    def __init__(self, listener: socket.socket, target: int, seconds: float, taken: Callable[[float], object]) -> None:
+    def __init__(self, listener: socket.socket, target: int, seconds: float, taken: Taken) -> None:
         self._listener = listener
         self._target = target
         self._seconds = seconds
@@ -49,8 +52,8 @@ class _Proxy:
                 for end in (near, far):
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._open.append(self._sockets.enter_context(end))
-                self._pipe(near, far)
-                self._pipe(far, near)
+                self._pipe(near, far, way=0)
+                self._pipe(far, near, way=1)
 
     def close(self) -> None:
         for end in self._open:
@@ -60,17 +63,17 @@ class _Proxy:
             thread.join()
         self._sockets.close()
 
-    def _pipe(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pipe(self, source: socket.socket, sink: socket.socket, *, way: int) -> None:
         held: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
-        for work in (lambda: self._take(source, held), lambda: self._deliver(held, sink)):
+        for work in (lambda: self._take(source, held, way), lambda: self._deliver(held, sink)):
             self._threads.append(threading.Thread(target=work))
             self._threads[-1].start()
 
-    def _take(self, source: socket.socket, held: queue.SimpleQueue[tuple[float, bytes]]) -> None:
+    def _take(self, source: socket.socket, held: queue.SimpleQueue[tuple[float, bytes]], way: int) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
                 now = time.monotonic()
-                self._taken(now)
+                self._taken(way, now)
                 held.put((now + self._seconds, data))
         held.put((time.monotonic() + self._seconds, b""))
 

@@ -119,6 +119,7 @@ def _is_ours(name: str) -> bool:
     return name.partition(".")[0].startswith(_OURS)
 
 
+@functools.lru_cache(maxsize=4096)
 def _is_installed(path: Path) -> bool:
     return any(path.is_relative_to(place) for place in _installed())
 

@@ -28,17 +28,20 @@ deny_starts() {
 
 allow_starts() { [ -z "${denied:-}" ] || $as_root rm -f /usr/sbin/policy-rc.d; }
 
-# tests start a service when they first want it, and stop it; this is for those that were killed
-remember_services() {
-  running_before=
-  for service in $services; do
-    ! "tests/services/$service" status >/dev/null 2>&1 || running_before="$running_before $service "
-  done
+# Tests start a service when they first want it, and stop it. They find them in a directory of this run, so that what a
+# killed run left can be stopped, too.
+own_services() {
+  own=
+  [ -z "${CRANKSHAFT_TEST_SERVICES:-}" ] || return 0
+  own=$(mktemp -d "${TMPDIR:-/tmp}/crankshaft-services-XXXXXX")
+  chmod 755 "$own" # jobs and logins of another user pass through it
+  export CRANKSHAFT_TEST_SERVICES="$own"
 }
 
 stop_services() {
+  [ -n "$own" ] || return 0
   for service in $services; do
-    case "$running_before" in *" $service "*) continue ;; esac
     "tests/services/$service" down >/dev/null 2>&1 || echo "$service did not stop" >&2
   done
+  [ ! -d "$own" ] || rmdir "$own"
 }

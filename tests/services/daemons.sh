@@ -35,6 +35,23 @@ make_home() {
   [ -O "$base" ] || [ "$me" = root ] || unavailable "$base belongs to somebody else; set CRANKSHAFT_TEST_SERVICES"
 }
 
+# ports: the first of eight that nobody listens on, `port`; the same ones for the life of the state directory. Several
+# services of a kind can run side by side, each in a state directory of its own.
+choose_ports() {
+  if [ ! -s "$home/run/port" ]; then
+    port=$((20000 + $$ % 1000 * 8))
+    while someone_listens; do port=$((port + 8)); done
+    echo "$port" >"$home/run/port"
+  fi
+  read -r port <"$home/run/port"
+}
+
+someone_listens() {
+  awk -v first="$port" '
+    { sub(".*:", "", $2); for (n = 0; n < 8; n++) if (sprintf("%04X", first + n) == $2) taken = 1 }
+    END { exit !taken }' /proc/net/tcp /proc/net/tcp6
+}
+
 # once COMMAND…: once in the life of the state directory, by the command's first word; again if it failed
 once() {
   [ ! -e "$home/run/$1.done" ] || return 0

@@ -1,15 +1,18 @@
 """Real services for tests, started by the scripts beside this file when a test first wants one.
 
-`up` returns what the service's `env` prints, as typed values. A service that was running already is used, and left
-running; one that was started here is stopped by `Services.close`.
+What `env` of a script prints arrives here as typed values. Each run of tests has services of its own, which
+`Services.close` stops. With CRANKSHAFT_TEST_SERVICES set, those that run in that directory are used, and left running.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
@@ -25,18 +28,20 @@ class Daemons:
     """The processes of one service, for tests that stop, hang or restart them."""
 
     script: Path
+    base: Path
+    """Where the state of all services of this run is."""
 
     def pid(self, daemon: str) -> int:
         """Of a daemon that runs."""
-        return int(_run(self.script, "pid", daemon))
+        return int(_run(self.script, self.base, "pid", daemon))
 
     def stop(self, daemon: str) -> None:
         """End one daemon and wait for it to be gone. The state stays."""
-        _run(self.script, "stop", daemon)
+        _run(self.script, self.base, "stop", daemon)
 
     def up(self) -> None:
         """Start whatever of it does not run."""
-        _run(self.script, "up")
+        _run(self.script, self.base, "up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,14 @@ class ContainerEngine:
         return {"DOCKER_HOST": self.url}
 
 
-@dataclass(slots=True)
 class Services:
     """Starts services, and stops those that it started."""
 
-    directory: Path
-    _ours: list[Path] = field(default_factory=list[Path])
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._given = os.environ.get("CRANKSHAFT_TEST_SERVICES")
+        self._base: Path | None = None
+        self._ours: list[Path] = []
 
     def slurm(self) -> Slurm:
         daemons, env = self._up("slurm")
@@ -140,37 +147,61 @@ class Services:
 
     def close(self) -> None:
         """Stop what was started here, the last first; one that does not stop is no reason to leave the others."""
+        base = self._base
+        if base is None:
+            return
         with ExitStack() as stops:
+            if not self._given:
+                stops.callback(shutil.rmtree, base, ignore_errors=True)  # mostly gone with the last service
             for script in self._ours:
-                stops.callback(_run, script, "down")
-            self._ours.clear()
+                stops.callback(_run, script, base, "down")
+        self._ours.clear()
+        self._base = None
 
     def _up(self, name: str) -> tuple[Daemons, dict[str, str]]:
-        script = self.directory / name
-        if not _is_running(script):
-            self._ours.append(script)
-            _run(script, "up")
-        lines = _run(script, "env").splitlines()
-        return Daemons(script), dict(line.split("=", 1) for line in lines)
+        script = self._directory / name
+        base = self._base = self._base or self._make_base()
+        if not _is_running(script, base):
+            self._start(script, base)
+        lines = _run(script, base, "env").splitlines()
+        return Daemons(script, base), dict(line.split("=", 1) for line in lines)
+
+    def _start(self, script: Path, base: Path) -> None:
+        self._ours.append(script)
+        try:
+            _run(script, base, "up")
+        except UnavailableError:
+            self._ours.pop()  # nothing of it was started
+            raise
+
+    def _make_base(self) -> Path:
+        if self._given:
+            return Path(self._given)
+        base = Path(tempfile.mkdtemp(prefix="crankshaft-services-"))
+        base.chmod(0o755)  # jobs and logins of another user pass through it
+        return base
 
 
-def _is_running(script: Path) -> bool:
-    return (
-        subprocess.run([script, "status"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
-    )
+def _is_running(script: Path, base: Path) -> bool:
+    return _call(script, base, "status").returncode == 0
 
 
-def _run(script: Path, *arguments: str) -> str:
-    done = subprocess.run(
+def _run(script: Path, base: Path, *arguments: str) -> str:
+    done = _call(script, base, *arguments)
+    if done.returncode == UNAVAILABLE:
+        raise UnavailableError(done.stderr.strip())
+    if done.returncode != 0:
+        raise RuntimeError(f"{script.name} {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+def _call(script: Path, base: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [script, *arguments],
+        env={**os.environ, "CRANKSHAFT_TEST_SERVICES": str(base)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=START_TIMEOUT,
         check=False,
     )
-    if done.returncode == UNAVAILABLE:
-        raise UnavailableError(done.stderr.strip())
-    if done.returncode != 0:
-        raise RuntimeError(f"{script.name} {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}")
-    return done.stdout

@@ -73,5 +73,19 @@ def test_a_service_that_cannot_be_had_says_what_to_install(tmp_path: Path) -> No
         f". {Path('tests/services/daemons.sh').resolve()}\nneeded no-such-command\n"
     )
     (tmp_path / "nothing").chmod(0o755)
-    with pytest.raises(UnavailableError, match="nothing: no no-such-command here; apt-get install nothing-at-all"):
-        Services(tmp_path).engine("nothing")
+    with (
+        closing(Services(tmp_path)) as services,
+        pytest.raises(UnavailableError, match="nothing: no no-such-command here; apt-get install nothing-at-all"),
+    ):
+        services.engine("nothing")
+
+
+@pytest.mark.slow
+def test_two_runs_of_the_tests_have_services_of_their_own(slurm: Slurm) -> None:
+    with closing(Services(slurm.daemons.script.parent)) as others:
+        other = others.slurm()
+        assert other.daemons.base != slurm.daemons.base
+        for one in (slurm, other):
+            output(["sbatch", "--wait", "--chdir=/tmp", "--output=/dev/null", "--wrap=true"], one.env)
+    assert not other.daemons.base.exists()
+    output(["sinfo"], slurm.env)

@@ -18,6 +18,7 @@ from tests.integration.ssh.server import serving
 from tests.services.running import GridEngine, Slurm
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "variants"
+# Grid Engine's h_vmem limits the address space, of which Snakemake alone takes more than the rules' `mem_mb`.
 CONFIGURATION = """
 [[backends]]
   name = "local"
@@ -48,6 +49,7 @@ CONFIGURATION = """
   name = "sge"
   kind = "Generic"
   preset = "sge"
+  extra_args = "-l h_vmem=3G"
 """
 RESULTS = ("planted.tsv", "table.tsv", "verified.txt", "mutations.svg")
 VERIFIED = "verified.txt"

@@ -1,40 +1,21 @@
-"""The Docker SDK, and nothing of it beyond this file: short calls in threads of its own, plain values, our errors.
-
-Requests and answers are those of the Engine API (https://docs.docker.com/engine/api/v1.41/).
-"""
+"""The calls of the Engine API that are used, with plain values (https://docs.docker.com/engine/api/v1.41/)."""
 
 from __future__ import annotations
 
-import asyncio
 import tarfile
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any, Protocol, TypeVar
 
-import docker
-import requests
-from docker.errors import APIError, DockerException, NotFound
-from docker.utils import kwargs_from_env
-
 from crankshaft_core.backends.docker.answers import Json, parts
+from crankshaft_core.backends.docker.connection import TIMEOUT, Connection, checked
 from crankshaft_core.backends.docker.frames import frames
-from crankshaft_core.backends.docker.refusals import Refusal, plain_words
-from crankshaft_core.errors import AnswerLostError, AuthenticationError, BackendError, StagingError, TransportError
+from crankshaft_core.backends.docker.refusals import Refusal
+from crankshaft_core.errors import AnswerLostError, StagingError, TransportError
 
-__all__ = ["DockerClient", "EventStream", "address"]
+__all__ = ["DockerClient", "EventStream"]
 
 T = TypeVar("T")
-
-_TIMEOUT = 120.0
-"""Seconds. Longer than a loaded engine takes to start a container: a start whose answer is lost is in doubt."""
-_SHORT_CALLS = 8
-_BULK_CALLS = 4
-"""Calls at once: for control, and for what moves bytes (logs, archives, pulls), so that none waits for a large file."""
-_TRY_LATER = frozenset({429, 502, 503, 504})
-_CONFLICT = ("name is already in use", "container state improper")
-_NOT_SENT = (FileNotFoundError, ConnectionRefusedError, PermissionError, requests.exceptions.ConnectTimeout)
 
 
 class EventStream(Protocol):
@@ -47,15 +28,6 @@ class EventStream(Protocol):
         ...
 
 
-def address(host: str | None) -> str:
-    """Where the engine is: `host`, else DOCKER_HOST, else the current `docker context`, else the usual socket."""
-    given = host or kwargs_from_env().get("base_url")
-    if given:
-        return given
-    context: Any = docker.ContextAPI.get_current_context()
-    return str(getattr(context, "Host", None) or "unix:///var/run/docker.sock")
-
-
 class DockerClient:
     """One engine. Connects at the first call.
 
@@ -64,11 +36,12 @@ class DockerClient:
     """
 
     def __init__(self, host: str | None) -> None:
-        self.address = address(host)
-        self._api: Any = None
-        self._lock = threading.Lock()
-        self._short = ThreadPoolExecutor(_SHORT_CALLS, thread_name_prefix="crankshaft-docker")
-        self._bulk = ThreadPoolExecutor(_BULK_CALLS, thread_name_prefix="crankshaft-docker-bulk")
+        self._connection = Connection(host)
+
+    @property
+    def address(self) -> str:
+        """Where the engine is, for messages."""
+        return self._connection.address
 
     async def info(self) -> tuple[Json, Json]:
         """What the engine tells of itself: `/info` and `/version`."""
@@ -110,11 +83,11 @@ class DockerClient:
 
         def fetch(api: Any) -> None:
             url = f"{api.base_url}/v{api.api_version}{path}"
-            with closing(api.get(url, params=dict(params), stream=True, timeout=_TIMEOUT)) as answer:
+            with closing(api.get(url, params=dict(params), stream=True, timeout=TIMEOUT)) as answer:
                 if answer.status_code != 404:
-                    _check(answer)
+                    checked(answer)
                     with _local_failures():
-                        for stream, piece in frames(self._arriving(answer.iter_content(65536))):
+                        for stream, piece in frames(self._connection.arriving(answer.iter_content(65536))):
                             sink(stream, piece)
 
         await self._read(fetch, bulk=True)
@@ -129,7 +102,7 @@ class DockerClient:
         def fetch(api: Any) -> T:
             chunks, stat = api.get_archive(name, path)
             with closing(chunks), _local_failures():
-                return take(stat, self._arriving(chunks))
+                return take(stat, self._connection.arriving(chunks))
 
         return await self._find(fetch, bulk=True)
 
@@ -207,36 +180,26 @@ class DockerClient:
 
     def follow_events(self, filters: Mapping[str, Sequence[str]]) -> EventStream:
         """What happens from now on. Blocks; raises TransportError."""
-        try:
-            stream: EventStream = self._connected().events(filters=dict(filters), decode=True)
-        except (DockerException, requests.RequestException, OSError) as error:
-            raise self._translated(error, changing=False) from error
+        stream: EventStream = self._connection.blocking(
+            lambda api: api.events(filters=dict(filters), decode=True), changing=False
+        )
         return stream
 
     def wait(self, name: str) -> None:
         """Return when a container that is ending has ended. Blocks; raises TransportError, also after 10 s."""
-        try:
-            self._connected().wait(name, timeout=10)
-        except NotFound:
-            return
-        except (DockerException, requests.RequestException, OSError) as error:
-            raise self._translated(error, changing=False) from error
+        self._connection.blocking(lambda api: api.wait(name, timeout=10), changing=False)
 
     async def work(self, fn: Callable[[], T]) -> T:
-        """Run something that blocks on this machine's files in the threads for bulk."""
-        return await asyncio.get_running_loop().run_in_executor(self._bulk, fn)
+        """Run something that blocks on this machine's files, in a thread."""
+        return await self._connection.work(fn)
 
     async def aclose(self) -> None:
         """Finish the calls under way and close every connection."""
-        loop = asyncio.get_running_loop()
-        for pool in (self._short, self._bulk):
-            await loop.run_in_executor(None, pool.shutdown)
-        if self._api is not None:
-            self._api.close()
+        await self._connection.aclose()
 
     async def _find(self, fn: Callable[[Any], T], *, bulk: bool = False) -> T | None:
         try:
-            return await self._call(fn, changing=True, bulk=bulk)
+            return await self._connection.call(fn, changing=True, bulk=bulk)
         except Refusal as refusal:
             if refusal.status == 404:
                 return None
@@ -245,10 +208,10 @@ class DockerClient:
             raise TransportError(str(error)) from error
 
     async def _read(self, fn: Callable[[Any], T], *, bulk: bool = False) -> T:
-        return await self._call(fn, changing=False, bulk=bulk)
+        return await self._connection.call(fn, changing=False, bulk=bulk)
 
     async def _change(self, fn: Callable[[Any], T], *, bulk: bool = False) -> T:
-        return await self._call(fn, changing=True, bulk=bulk)
+        return await self._connection.call(fn, changing=True, bulk=bulk)
 
     async def _end(self, fn: Callable[[Any], object], *, fine: Iterable[int]) -> None:
         """A change that is no mistake where there is nothing left to change."""
@@ -258,69 +221,6 @@ class DockerClient:
             if refusal.status not in fine:
                 raise
 
-    async def _call(self, fn: Callable[[Any], T], *, changing: bool, bulk: bool) -> T:
-        def run() -> T:
-            try:
-                return fn(self._connected())
-            except BackendError:
-                raise
-            except (DockerException, requests.RequestException, OSError) as error:
-                raise self._translated(error, changing=changing) from error
-
-        return await asyncio.get_running_loop().run_in_executor(self._bulk if bulk else self._short, run)
-
-    def _connected(self) -> Any:  # the SDK has types for some of its methods only
-        with self._lock:
-            if self._api is None:
-                tls = kwargs_from_env().get("tls", False) if self.address.startswith(("tcp:", "https:")) else False
-                self._api = docker.APIClient(
-                    self.address,
-                    version="auto",
-                    timeout=int(_TIMEOUT),
-                    tls=tls,
-                    use_ssh_client=True,
-                    max_pool_size=_SHORT_CALLS + _BULK_CALLS + 1,
-                )
-            return self._api
-
-    def _translated(self, error: Exception, *, changing: bool) -> BackendError:
-        """The error of ours that says the same. `changing`: whether the call may have had an effect."""
-        if isinstance(error, APIError):
-            return self._from_answer(error, changing=changing)
-        causes = _causes(error)
-        if any(isinstance(cause, PermissionError) for cause in causes):
-            return AuthenticationError(
-                f"no permission to use the Docker engine at {self.address}; "
-                "is the user in the group that owns the socket (usually 'docker')?"
-            )
-        words = str(next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror), error))
-        if self._api is None or any(isinstance(cause, _NOT_SENT) for cause in causes):
-            return TransportError(f"no Docker engine answers at {self.address}: {words}. Is it running?")
-        kind = AnswerLostError if changing else TransportError
-        return kind(f"the connection to the Docker engine at {self.address} broke: {words}")
-
-    def _arriving(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The chunks; a connection that breaks is told from a file of ours that cannot be written."""
-        try:
-            yield from chunks
-        except (DockerException, requests.RequestException, OSError) as error:
-            raise self._translated(error, changing=False) from error
-
-    def _from_answer(self, error: APIError, *, changing: bool) -> BackendError:
-        status = error.status_code or 500
-        words = plain_words(str(error.explanation or error))
-        if status in _TRY_LATER or not changing:
-            return TransportError(f"the Docker engine at {self.address} answers {status}: {words}")
-        # Podman 4 says 500 to what is a conflict
-        return Refusal(words, status=409 if any(sign in words for sign in _CONFLICT) else status)
-
-
-def _check(answer: requests.Response) -> None:
-    try:
-        answer.raise_for_status()
-    except requests.HTTPError as error:
-        raise APIError(str(error), response=answer, explanation=answer.text.strip()) from error
-
 
 @contextmanager
 def _local_failures() -> Generator[None, None, None]:
@@ -329,15 +229,3 @@ def _local_failures() -> Generator[None, None, None]:
         yield
     except (OSError, tarfile.TarError) as error:
         raise StagingError(str(error)) from error
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and everything it was made from: urllib3 and requests keep it in `args`, Python in `__cause__`."""
-    found: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, BaseException) and item not in found:
-            found.append(item)
-            waiting += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-    return found

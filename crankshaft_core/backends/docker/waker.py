@@ -38,7 +38,7 @@ class Waker:
             self._stopped.set()
             if self._stream is not None:
                 self._stream.close()
-        await asyncio.to_thread(self._thread.join)
+        await self._client.work(self._thread.join)
 
     def _follow(self) -> None:
         pause = _FIRST_PAUSE

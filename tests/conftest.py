@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services.running import ContainerEngine, GridEngine, Services, Slurm, Sshd, UnavailableError
 
 HERE = Path(__file__).parent
+
+# a busy machine is no reason to fail: what a property costs is for benchmarks to tell
+settings.register_profile("crankshaft", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("crankshaft")
 FIXTURE_OF = {name: name for name in ("slurm", "sge", "sshd", "swarm", "podman")} | {"docker": "docker_engine"}
 FAST_FIRST = ("unit", "contract", "examples", "adapters", "integration")
 

@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -62,11 +63,13 @@ async def crankshaft(url: str, count: int) -> dict[str, Any]:
     task = Task(name="bench", executions=(Execution(image=IMAGE, command="true"),))
     begun = time.perf_counter()
     async with Engine(config) as engine:
-        handles = [engine.spawn("tes", task) for _ in range(count)]
+        handles = deque(engine.spawn("tes", task) for _ in range(count))
         while not all(handle.job_id for handle in handles):
             await asyncio.sleep(0.1)
         submitted = time.perf_counter() - begun
-        ok = sum([(await handle).ok for handle in handles])
+        ok = 0
+        while handles:
+            ok += (await handles.popleft()).ok
     return {
         "ok": ok,
         "submit_seconds": round(submitted, 1),

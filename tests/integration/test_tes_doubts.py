@@ -83,7 +83,7 @@ async def test_one_that_arrives_late_is_surplus_and_is_cancelled(profile: Profil
             await asyncio.sleep(0.05)
         await backend.poll([job], sweep=True)
         await alive_are(server, [kept])
-        assert (await backend.poll([job], sweep=True))[one.id].id == kept
+        assert (await backend.poll([job], sweep=True))[one.id].phase in {Phase.QUEUED, Phase.RUNNING}
 
 
 async def test_surplus_of_a_client_that_leaves_is_cancelled() -> None:

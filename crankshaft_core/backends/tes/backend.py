@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from crankshaft_core.backends.base import Attempt, Cadence, Health, Job, JobState, Outcome, Reach, StagedInput
 from crankshaft_core.backends.tes.answer import as_table, as_text, refusal
-from crankshaft_core.backends.tes.cancel import ask_to_cancel
+from crankshaft_core.backends.tes.cancel import ask_to_cancel, few
 from crankshaft_core.backends.tes.client import BusyError
 from crankshaft_core.backends.tes.discovery import Service
 from crankshaft_core.backends.tes.document import RUN_TAG, Document, Source, Terms, create_document
@@ -155,9 +155,9 @@ class TESBackend:
             self._cancelling[job.attempt] = task_id
             urls[task_id] = server.sweep.task_url(task_id)
         answered = await ask_to_cancel(server.client, urls)
-        unasked = sorted(set(urls) - answered)
+        unasked = set(urls) - answered
         if unasked:
-            raise TransportError(f"not asked to cancel, the server does not answer: {', '.join(unasked)}")
+            raise TransportError(f"no answer yet to the wish to cancel {few(unasked)}")
 
     async def collect(self, job: Job, outputs: Sequence[Output], scratch: Path) -> Mapping[str, Path | None]:
         """Fetch the outputs from the storage, and compare their sizes."""
@@ -171,7 +171,7 @@ class TESBackend:
         """Forget the jobs, and remove the storage's copies of their outputs."""
         server = await self._connection.server_to_ask()
         for job in ended:
-            server.watcher.forget(job.attempt)
+            server.watcher.forget(job)
             self._results.release(job.attempt)
 
     async def check(self) -> Health:
@@ -184,7 +184,7 @@ class TESBackend:
             _log.warning(
                 "%s: asked to end, not confirmed: %s (all tasks of this run have the tag %s=%s)",
                 self._config.name,
-                ", ".join(sorted(self._cancelling.values())),
+                few(self._cancelling.values()),
                 RUN_TAG,
                 self._run,
             )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from crankshaft_core.backends.tes.answer import refusal
 from crankshaft_core.backends.tes.client import Client
 from crankshaft_core.backends.tes.http import Request
 from crankshaft_core.errors import TransportError
 
-__all__ = ["ask_to_cancel"]
+__all__ = ["ask_to_cancel", "few"]
+
+_SHOWN = 20
 
 _DEADLINE = 30.0
 """Seconds; what was not asked by then is asked again by the engine."""
@@ -31,6 +33,12 @@ async def ask_to_cancel(client: Client, urls: Mapping[str, str], *, deadline: fl
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
+
+
+def few(ids: Collection[str]) -> str:
+    """Ids for a person: some of them, if they are many."""
+    shown = ", ".join(sorted(ids)[:_SHOWN])
+    return shown if len(ids) <= _SHOWN else f"{shown} and {len(ids) - _SHOWN} more"
 
 
 async def _ask(client: Client, url: str) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 
 from crankshaft_core.backends.tes.answer import as_text
-from crankshaft_core.backends.tes.cancel import ask_to_cancel
+from crankshaft_core.backends.tes.cancel import ask_to_cancel, few
 from crankshaft_core.backends.tes.client import Client
 from crankshaft_core.backends.tes.sweep import Listing, Sweep, attempt_of
 from crankshaft_core.errors import TransportError
@@ -109,7 +109,7 @@ class Doubts:
             self._client, {task_id: self._sweep.task_url(task_id) for task_id in self._surplus}
         )
         if answered:
-            _log.warning("cancelled surplus tasks, left by lost answers: %s", ", ".join(sorted(answered)))
+            _log.warning("cancelled surplus tasks, left by lost answers: %s", few(answered))
         self._surplus -= answered
 
     async def _settle(self, unknown: list[str]) -> bool:

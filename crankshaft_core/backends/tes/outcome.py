@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -39,11 +41,8 @@ def is_terminal(state: str) -> bool:
 
 def job_state(state: str, *, id: str | None = None) -> JobState:  # noqa: A002 - the field's name
     """A TES state as a phase."""
-    if state in TERMINAL:
-        return JobState(Phase.ENDED, reason=state, id=id)
-    if state in _WAITING:
-        return JobState(Phase.QUEUED, reason=_WAITING[state], id=id)
-    return JobState(Phase.RUNNING, id=id)
+    plain = _plain(state)
+    return plain if id is None else dataclasses.replace(plain, id=id)
 
 
 def outcome_of(task: Mapping[str, object], *, expected: int | None = None) -> Outcome:
@@ -82,6 +81,16 @@ def logged_text(task: Mapping[str, object], stream: str) -> str:
     runs = as_list(task.get("logs"))
     executors = as_list(as_table(runs[-1] if runs else None).get("logs"))
     return "".join(as_text(as_table(item).get(stream)) for item in executors)
+
+
+@functools.cache
+def _plain(state: str) -> JobState:
+    """Without an id: one for all jobs in that state."""
+    if state in TERMINAL:
+        return JobState(Phase.ENDED, reason=state)
+    if state in _WAITING:
+        return JobState(Phase.QUEUED, reason=_WAITING[state])
+    return JobState(Phase.RUNNING)
 
 
 def _exit_codes(state: str, executors: list[Mapping[str, object]], expected: int) -> tuple[int, ...]:

@@ -17,6 +17,9 @@ _SECONDS_A_PAGE = 1.0
 _MOST_QUESTIONS = 200
 """Requests for single tasks that one poll makes; the rest have their turn in the next one."""
 
+_States = Mapping[str, str | None]
+"""TES states by task id; None for a task that the server does not know."""
+
 
 class Watcher:
     """Remembers how jobs ended, so that none is asked about again."""
@@ -31,16 +34,16 @@ class Watcher:
         self._ended: dict[str, str] = {}
         """Attempt to its terminal state."""
         self._asked: dict[str, float] = {}
-        """Attempt to when it was last asked about alone, where all are."""
+        """Task id to when it was last asked about alone, where all are."""
 
     def ended_as(self, attempt: str) -> str | None:
         """The terminal state that a poll has seen."""
         return self._ended.get(attempt)
 
-    def forget(self, attempt: str) -> None:
+    def forget(self, job: Job) -> None:
         """It is not polled any more."""
-        self._ended.pop(attempt, None)
-        self._asked.pop(attempt, None)
+        self._ended.pop(job.attempt, None)
+        self._asked.pop(job.id or "", None)
 
     async def poll(self, jobs: Collection[Job], *, sweep: bool) -> dict[str, JobState]:
         """What is known of the jobs by now, keyed by attempt. Raises TransportError when nothing could be learned.
@@ -50,31 +53,30 @@ class Watcher:
         for job in jobs:
             self._doubts.adopt(job.attempt, job.id)
         asking = [job for job in jobs if job.attempt not in self._ended]
-        ids = {found: job.attempt for job in asking if (found := job.id or self._doubts.known(job.attempt))}
-        in_doubt = any(job.id is None and self._doubts.known(job.attempt) is None for job in asking)
-        states = await self._ask(ids, in_doubt=in_doubt, sweep=sweep) if asking else {}
-        for job in asking:  # the listing may have settled a doubt
-            found = self._doubts.known(job.attempt)
-            if job.id is None and found is not None:
-                ids[found] = job.attempt
-        return self._answer(
-            jobs, {ids[task_id]: (task_id, state) for task_id, state in states.items() if task_id in ids}
-        )
-
-    def _answer(self, jobs: Collection[Job], learned: Mapping[str, tuple[str, str | None]]) -> dict[str, JobState]:
-        answer: dict[str, JobState] = {}
-        for job in jobs:
-            task_id, state = learned.get(job.attempt, (job.id or self._doubts.known(job.attempt), ""))
-            state = self._ended.get(job.attempt, state)
-            if state is None or self._doubts.is_absent(job.attempt):
-                answer[job.attempt] = JobState(Phase.MISSING, id=task_id)
-            elif state:
-                answer[job.attempt] = job_state(state, id=task_id)
+        ids = [found for job in asking if (found := self._id(job)) is not None]
+        states: _States = {}
+        if asking:
+            states = await self._ask(ids, in_doubt=len(ids) < len(asking), sweep=sweep)
+        for job in asking:
+            state = states.get(self._id(job) or "")
             if state and is_terminal(state):
                 self._ended[job.attempt] = state
-        return answer
+        known = ((job, self._known(job, states)) for job in jobs)
+        return {job.attempt: state for job, state in known if state is not None}
 
-    async def _ask(self, ids: Mapping[str, str], *, in_doubt: bool, sweep: bool) -> dict[str, str | None]:
+    def _id(self, job: Job) -> str | None:
+        return job.id or self._doubts.known(job.attempt)
+
+    def _known(self, job: Job, states: _States) -> JobState | None:
+        """None: nothing. The id is told to whoever does not have it."""
+        task_id = self._id(job)
+        news = task_id if job.id is None else None
+        state = self._ended.get(job.attempt) or states.get(task_id or "", "")
+        if state is None or self._doubts.is_absent(job.attempt):
+            return JobState(Phase.MISSING, id=news)
+        return job_state(state, id=news) if state else None
+
+    async def _ask(self, ids: Collection[str], *, in_doubt: bool, sweep: bool) -> _States:
         if ids:
             await self._sweep.find_filter()
         now = time.monotonic()
@@ -87,9 +89,10 @@ class Watcher:
         listing = await self._list(None if whole else ids)
         if self._sweep.filter is Filter.NONE:
             return {**listing.states, **await self._ask_each(ids)}
-        return {**listing.states, **await self._confirm(ids, listing)}
+        unlisted = await self._confirm(ids, listing)
+        return {**listing.states, **unlisted} if unlisted else listing.states
 
-    async def _list(self, wanted: Mapping[str, str] | None) -> Listing:
+    async def _list(self, wanted: Collection[str] | None) -> Listing:
         self._listed = began = time.monotonic()
         if wanted is None:
             self._searched = began
@@ -97,14 +100,14 @@ class Watcher:
         await self._doubts.settle(listing, began=began)
         return listing
 
-    async def _ask_each(self, ids: Mapping[str, str]) -> dict[str, str | None]:
+    async def _ask_each(self, ids: Collection[str]) -> _States:
         """Those that have waited longest for an answer."""
-        turn = sorted(ids, key=lambda task_id: self._asked.get(ids[task_id], 0.0))[:_MOST_QUESTIONS]
+        turn = sorted(ids, key=lambda task_id: self._asked.get(task_id, 0.0))[:_MOST_QUESTIONS]
         states = await self._sweep.states(turn)
-        self._asked.update((ids[task_id], time.monotonic()) for task_id in turn)
+        self._asked.update((task_id, time.monotonic()) for task_id in turn)
         return states
 
-    async def _confirm(self, ids: Mapping[str, str], listing: Listing) -> dict[str, str | None]:
+    async def _confirm(self, ids: Collection[str], listing: Listing) -> _States:
         """Ask for those that a complete listing left out: Poiesis skips a task at each page's end, and tasks
         created meanwhile move the pages of a server that counts offsets.
         """

@@ -26,7 +26,7 @@ from prefect_crankshaft.task_run import Submission, final_state
 __all__ = ["CrankshaftTaskRunner"]
 
 
-class CrankshaftTaskRunner(TaskRunner[PrefectConcurrentFuture[Any]]):
+class CrankshaftTaskRunner(TaskRunner[PrefectFuture[Any]]):
     """Runs each task of a flow as a task on a backend of Crankshaft.toml.
 
         @flow(task_runner=CrankshaftTaskRunner("hpc", ram=8, time="2h"))

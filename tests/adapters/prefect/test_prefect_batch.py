@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect import flow, task
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from prefect_crankshaft import CrankshaftTaskRunner
 

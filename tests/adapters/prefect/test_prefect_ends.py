@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from prefect import task
+from prefect.client.schemas.objects import State
 from prefect.exceptions import CrashedRun
-from prefect.states import State
 
 from prefect_crankshaft import CrankshaftTaskRunner, crankshaft_options
 from prefect_crankshaft.failures import RemoteTraceback

@@ -81,8 +81,8 @@ def test_names_and_tags_are_on_the_server(runner: CrankshaftTaskRunner) -> None:
     with get_client(sync_client=True) as client:
         for _ in range(150):
             found = client.read_task_runs(
-                flow_run_filter=FlowRunFilter(id={"any_": [run]}),  # type: ignore[arg-type]
-                task_run_filter=TaskRunFilter(tags={"all_": ["alignment", "tonight"]}),  # type: ignore[arg-type]
+                flow_run_filter=FlowRunFilter(id={"any_": [run]}),
+                task_run_filter=TaskRunFilter(tags={"all_": ["alignment", "tonight"]}),
             )
             if found:
                 break

@@ -156,13 +156,14 @@ class DockerBackend:
         """Remove containers, services, volumes and all but the streams and outputs, or say what is kept."""
         facts, runner = await self._connected()
         labels = await runner.remove(ended, keep=not self._config.cleanup)
+        for job in ended:
+            self._forget(job)
         if not self._config.cleanup:
             return
         if not facts.binds:
             for run in {job.run for job in ended}:
                 await empty_volumes(self._client, [job.attempt for job in ended], run)
         for job, verdict in ended.items():
-            self._forget(job)
             if not (self._config.keep_dirs and verdict is Verdict.OK):
                 directory = self._labelled_directory(job, labels.get(job.attempt, {}))
                 await self._client.work(directory.prune)
@@ -183,6 +184,8 @@ class DockerBackend:
         notes = list(texts(info, "Warnings"))
         if not facts.binds:
             notes.append("files are copied, since nothing of this machine can be mounted there")
+        if facts.rootless and info.get("CgroupVersion") == "1":
+            notes.append("cpu_limit and ram_limit are not enforced: rootless engines need version 2 of control groups")
         return Health(True, f"{kind} {facts.version} on {facts.name} ({self._client.address}): {what}", tuple(notes))
 
     async def aclose(self) -> None:

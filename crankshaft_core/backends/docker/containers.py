@@ -160,6 +160,7 @@ class Containers:
 
     async def _withdraw(self, plan: Plan) -> None:
         """Nobody will ask for a refused attempt to be released."""
+        self._forget(plan.attempt.id, {})
         try:
             found = grouped(await self._client.containers([f"{ATTEMPT}={plan.attempt.id}"]))
             await gather(self._client.remove(item.name) for item in found.get(plan.attempt.id, {}).values())

@@ -69,7 +69,7 @@ def read_facts(info: Json, version: Json, *, address: str, files: str) -> Facts:
         podman=podman,
         # Docker lists its init only when it is there; Podman does not tell
         init=podman or "docker-init" in components,
-        rootless="name=rootless" in security,
+        rootless="name=rootless" in security or info.get("Rootless") is True,  # the latter is Podman's way
         binds=files == "mount" or (files == "auto" and address.startswith(("unix:", "/", "npipe:"))),
         swarm=("manager" if swarm.get("ControlAvailable") else "worker") if member else "none",
         node=str(swarm.get("NodeID", "")),

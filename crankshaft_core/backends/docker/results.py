@@ -23,8 +23,8 @@ __all__ = ["gone", "outcome_with_streams"]
 _SLACK = 0.2
 """Seconds after its end in which an event of a container is still written down."""
 
-_NOT_RUN = (126, 127)
-"""Exit codes of what could not be run (docker run(1))."""
+_NOT_RUN = (1, 126, 127)
+"""Exit codes of an init that could not run its command: tini's are those of docker run(1), catatonit's is 1."""
 
 
 async def outcome_with_streams(

@@ -133,6 +133,12 @@ def facts(address: str = "unix:///run/docker.sock", files: str = "auto", **info:
     return read_facts({"Name": "vm", **info}, {"Components": None}, address=address, files=files)
 
 
+def test_rootless_engines_say_so_in_their_own_ways() -> None:
+    assert facts(SecurityOptions=["name=seccomp,profile=default", "name=rootless"]).rootless
+    assert facts(SecurityOptions=["name=seccomp,profile=default"], Rootless=True).rootless  # Podman 4.3
+    assert not facts(SecurityOptions=["name=seccomp,profile=default"], Rootless=False).rootless
+
+
 @pytest.mark.parametrize(
     ("address", "files", "binds"),
     [

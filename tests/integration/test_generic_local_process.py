@@ -343,3 +343,8 @@ async def test_a_long_wait_is_not_a_busy_one(local: GenericConfig) -> None:
         await asyncio.sleep(0.8)
         assert time.process_time() - begun < 0.1
         await until(backend, job, Phase.ENDED)
+
+
+async def test_it_can_be_closed_twice(local: GenericConfig) -> None:
+    async with opened(local) as backend:
+        await backend.aclose()

@@ -34,6 +34,7 @@ class Children:
         self._exited = exited
         self._ids: dict[str, ProcessId] = {}
         self._usage: dict[str, Usage] = {}
+        self._forgotten: set[str] = set()
         self._watched: dict[str, int] = {}
         """Descriptors that become readable when the process ends (pidfd_open(2))."""
 
@@ -68,8 +69,12 @@ class Children:
         return self._usage.get(attempt)
 
     def forget(self, attempt: str) -> None:
-        """Nobody will ask for it again."""
-        if self.usage(attempt) is not None:
+        """Nobody will ask for it again; one that is still on its way out is waited for when it has gone."""
+        if attempt not in self._ids:
+            return
+        if self.usage(attempt) is None:
+            self._forgotten.add(attempt)
+        else:
             del self._ids[attempt], self._usage[attempt]
 
     def close(self) -> None:
@@ -88,6 +93,10 @@ class Children:
     def _on_exit(self, attempt: str) -> None:
         self._unwatch(attempt)
         self._reap(attempt)
+        if attempt in self._forgotten:
+            self._forgotten.discard(attempt)
+            self._ids.pop(attempt, None)
+            self._usage.pop(attempt, None)
         self._exited()
 
     def _unwatch(self, attempt: str) -> None:

@@ -39,6 +39,7 @@ class LocalProcesses:
         self._keep = keep
         self._children = Children(wake)
         self._forced: set[str] = set()
+        self._closed = False
         self._chores = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-chores")
         """Copies inputs, and removes what is left of successful attempts: a few milliseconds each on some disks."""
 
@@ -126,7 +127,10 @@ class LocalProcesses:
                 self._chores.submit(self._run.prune, job.attempt)
 
     async def aclose(self) -> None:
-        """Let go of descriptors and threads; jobs are not touched."""
+        """Let go of descriptors and threads; jobs are not touched. Repeatable."""
+        if self._closed:
+            return
+        self._closed = True
         self._children.close()
         await asyncio.get_running_loop().run_in_executor(self._chores, self._run.remove_if_empty)
         self._chores.shutdown(wait=False)

@@ -211,6 +211,7 @@ _ck_modules() {
 _ck_clear() {
   kill -TERM -- "-$_ck_pid" 2>/dev/null || return 0
   for _ck_n in 1 2 3 4 5 6 7 8 9 10; do
+    [ "$_ck_sig" != KILL ] || break # it was asked for by force
     kill -0 -- "-$_ck_pid" 2>/dev/null || return 0
     sleep 0.1
   done

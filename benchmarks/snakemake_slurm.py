@@ -1,0 +1,78 @@
+"""A workflow of one-rule jobs on a real Slurm: `--executor crankshaft` beside the other executors for Slurm.
+
+    python benchmarks/snakemake_slurm.py [JOBS]        (default: 60)
+
+The Slurm of tests/services runs on this machine. The peers are snakemake-executor-plugin-slurm and
+snakemake-executor-plugin-cluster-generic, with their own defaults; those that are not installed are left out, and said
+so. Each runs the same JOBS independent rules, `--jobs JOBS`, from an empty directory; the wall time is Snakemake's own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the services of the tests
+
+from tests.services.running import Services
+
+SNAKEFILE = """
+rule all:
+    input: expand("out/{{n}}", n=range({jobs}))
+rule one:
+    output: "out/{{n}}"
+    resources: mem_mb=500, runtime=5
+    shell: "echo {{wildcards.n}} > {{output}}"
+"""
+CONFIG = '[[backends]]\nname = "slurm"\npreset = "slurm"\nmax_tasks = 1000\n'
+SBATCH = "sbatch --parsable --mem={resources.mem_mb}M --time={resources.runtime} --output=/dev/null"
+
+EXECUTORS = {
+    "crankshaft": ["--executor", "crankshaft"],
+    "slurm": ["--executor", "slurm", "--default-resources", "slurm_account=acct", "slurm_partition=normal"],
+    "cluster-generic": ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", SBATCH],
+}
+
+
+def measured(executor: str, jobs: int, environment: dict[str, str]) -> float:
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "Snakefile").write_text(SNAKEFILE.format(jobs=jobs))
+        (Path(directory) / "Crankshaft.toml").write_text(CONFIG)
+        command = [sys.executable, "-m", "snakemake", "--jobs", str(jobs), *EXECUTORS[executor]]
+        begun = time.perf_counter()
+        done = subprocess.run(
+            command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        seconds = time.perf_counter() - begun
+        made = len(list((Path(directory) / "out").glob("*")))
+    if done.returncode or made != jobs:
+        sys.exit(f"{executor}: exit code {done.returncode}, {made} of {jobs} files\n{done.stdout.decode()[-2000:]}")
+    return seconds
+
+
+def installed(executor: str) -> bool:
+    return importlib.util.find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}") is not None
+
+
+def main(jobs: int) -> None:
+    with closing(Services(Path(__file__).parents[1] / "tests" / "services")) as services:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {**os.environ, **services.slurm().env, "PATH": path}
+        ours = measured("crankshaft", jobs, environment)
+        print(f"{jobs} jobs: crankshaft {ours:.1f} s", flush=True)
+        for peer in ("slurm", "cluster-generic"):
+            if not installed(peer):
+                print(f"snakemake-executor-plugin-{peer} is not installed")
+                continue
+            theirs = measured(peer, jobs, environment)
+            print(f"{jobs} jobs: {peer} {theirs:.1f} s, ratio {ours / theirs:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*[int(argument) for argument in sys.argv[1:]] or [60])

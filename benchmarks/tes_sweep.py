@@ -155,7 +155,8 @@ def main(count: int, peers: int, seconds: float) -> None:
         f"             {per_task:.3f} requests a task {counted['requests']}, {counted['cancelled']} surplus cancelled"
     )
     print(
-        f"             submitted in {ours['submit_seconds']} s, all done in {ours['seconds']} s, peak {ours['peak_mb']} MB"
+        f"             submitted in {ours['submit_seconds']} s, all done in {ours['seconds']} s,"
+        f" peak {ours['peak_mb']} MB"
     )
     with serving(3600, faults=False) as (url, counted):
         listed = alone("sweep", url, count)

@@ -30,7 +30,7 @@ def logged(run: UUID, wanted: str) -> list[str]:
 def test_the_log_on_the_server_tells_job_prints_and_own_logs(runner: CrankshaftTaskRunner) -> None:
     @task(log_prints=True)
     def talks() -> None:
-        print("printed", 7)  # noqa: T201 - what is printed is looked for
+        print("printed", 7)
         get_run_logger().warning("logged there")
 
     @flow(task_runner=runner)
@@ -59,7 +59,7 @@ def test_an_own_log_keeps_its_level(runner: CrankshaftTaskRunner, caplog: pytest
 def test_prints_without_log_prints_are_no_logs(runner: CrankshaftTaskRunner, caplog: pytest.LogCaptureFixture) -> None:
     @task
     def prints() -> None:
-        print("for nobody")  # noqa: T201 - what is printed is looked for
+        print("for nobody")
 
     with runner:
         runner.submit(prints, {}).wait()

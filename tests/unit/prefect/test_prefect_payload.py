@@ -109,5 +109,5 @@ def test_a_time_limit_is_a_record(tmp_path: Path) -> None:
 
 
 def test_prints_are_records_if_they_are_to_be_logs(tmp_path: Path) -> None:
-    run(tmp_path, call(lambda: print("a", 1, sep="-"), log_prints=True))  # noqa: T201 - what is printed is looked for
+    run(tmp_path, call(lambda: print("a", 1, sep="-"), log_prints=True))
     assert next(records(tmp_path / "result", KEY)).value == "a-1"

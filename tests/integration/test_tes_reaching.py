@@ -113,6 +113,17 @@ async def test_a_login_that_is_refused_is_not_tried_again_and_again() -> None:
         assert server.requests.total() == 1
 
 
+async def test_a_vault_is_not_asked_once_per_task(tmp_path: Path) -> None:
+    command = f"echo asked >> {tmp_path}/log; echo t0k"
+    http = {"auth": {"type": "bearer", "token": {"command": command}}}
+    async with TesServer(PLAIN, faults=Faults(logins=frozenset({"Bearer other"}))) as server:
+        async with client(server, http=http) as backend:
+            for _ in range(30):
+                with pytest.raises(AuthenticationError):
+                    await backend.submit(attempt(task()))
+    assert len((tmp_path / "log").read_text().splitlines()) == 2
+
+
 async def test_many_submits_with_an_expired_token_lead_to_few_requests(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("old")

@@ -15,6 +15,8 @@ __all__ = ["ADVICE", "Credentials"]
 
 ADVICE = "{ env } cannot change in a running process; use { file } or { command }"
 
+_READ_PAUSE = 5.0
+"""Seconds between two readings of a secret that was refused: a vault's command is not run for every task."""
 _TOKEN_PAUSE = 30.0
 """Seconds between two tries with a token that was refused: it may be the server's fault, and no account gets locked."""
 
@@ -26,6 +28,7 @@ class Credentials:
         self._http = http
         self._headers: Mapping[str, str] | None = None
         self._refused_at: float | None = None
+        self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._executor: ThreadPoolExecutor | None = None
 
@@ -62,16 +65,20 @@ class Credentials:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _reconsider(self) -> None:
+        """After a refusal: go on with a new secret, or at last with a token that may not have been to blame."""
         assert self._refused_at is not None
-        fresh = await self._read()
-        waited = time.monotonic() - self._refused_at
+        now = time.monotonic()
+        fresh = self._headers
+        if now - self._read_at >= _READ_PAUSE:
+            fresh = await self._read()
         # a password is not tried twice, since accounts get locked
-        patient = self.kind != "basic" and waited >= _TOKEN_PAUSE
+        patient = self.kind != "basic" and now - self._refused_at >= _TOKEN_PAUSE
         if fresh == self._headers and not patient:
             raise AuthenticationError(f"the server refused the login ({self.kind}), and it is still the same. {ADVICE}")
         self._headers, self._refused_at = fresh, None
 
     async def _read(self) -> Mapping[str, str]:
+        self._read_at = time.monotonic()
         if self._http.auth is None and self._http.basic_auth_token is None:
             return {}
         if self._executor is None:

@@ -28,8 +28,8 @@ class Doubts:
     def __init__(self, client: Client, sweep: Sweep) -> None:
         self._client = client
         self._sweep = sweep
-        self._attempts: dict[str, str] = {}
-        """Task id to attempt; "" for somebody else's."""
+        self._ids: set[str] = set()
+        """Of all tasks that are known, also somebody else's."""
         self._kept: dict[str, str] = {}
         """Attempt to the one task id that counts."""
         self._since: dict[str, float] = {}
@@ -64,7 +64,7 @@ class Doubts:
 
     def adopt(self, attempt: str, task_id: str | None) -> None:
         """An earlier client submitted it under this id; None: and never learned its id."""
-        if task_id is not None and task_id not in self._attempts:
+        if task_id is not None and task_id not in self._ids:
             self._identify(task_id, attempt)
         elif task_id is None and attempt not in self._kept and attempt not in self._since:
             self.lost(attempt)
@@ -92,7 +92,7 @@ class Doubts:
         """Find out whose the unknown tasks of a listing are, and cancel those that are too many."""
         if not self.watchful:
             return
-        unknown = [task_id for task_id in listing.states if task_id not in self._attempts]
+        unknown = [task_id for task_id in listing.states if task_id not in self._ids]
         try:
             complete = await self._settle(unknown) and listing.complete
         except TransportError as error:
@@ -129,7 +129,7 @@ class Doubts:
         return since is not None and self._clear_from > max(since, time.monotonic() - _FRESH)
 
     def _identify(self, task_id: str, attempt: str) -> None:
-        self._attempts[task_id] = attempt
+        self._ids.add(task_id)
         if not attempt:
             return
         kept = self._kept.setdefault(attempt, task_id)

@@ -7,6 +7,7 @@ A test asks for a service by its fixture (`slurm`, `sge`, `sshd`, `docker_engine
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -37,6 +38,13 @@ def _rank(item: pytest.Item) -> tuple[int, bool]:
     folder = path.relative_to(HERE).parts[0] if path.is_relative_to(HERE) else ""
     order = FAST_FIRST.index(folder) if folder in FAST_FIRST else len(FAST_FIRST)
     return order, item.get_closest_marker("slow") is not None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """A shell starts what it runs in the background with SIGINT ignored, and so would be all that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

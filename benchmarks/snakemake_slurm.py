@@ -40,7 +40,8 @@ EXECUTORS = {
 }
 
 
-def measured(executor: str, jobs: int, environment: dict[str, str]) -> float:
+def measured(executor: str, jobs: int, environment: dict[str, str]) -> float | None:
+    """Seconds; None, with the last words said, if the workflow did not end well."""
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "Snakefile").write_text(SNAKEFILE.format(jobs=jobs))
         (Path(directory) / "Crankshaft.toml").write_text(CONFIG)
@@ -52,7 +53,8 @@ def measured(executor: str, jobs: int, environment: dict[str, str]) -> float:
         seconds = time.perf_counter() - begun
         made = len(list((Path(directory) / "out").glob("*")))
     if done.returncode or made != jobs:
-        sys.exit(f"{executor}: exit code {done.returncode}, {made} of {jobs} files\n{done.stdout.decode()[-2000:]}")
+        print(f"{executor}: exit code {done.returncode}, {made} of {jobs} files\n{done.stdout.decode()[-2000:]}")
+        return None
     return seconds
 
 
@@ -65,13 +67,16 @@ def main(jobs: int) -> None:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         environment = {**os.environ, **services.slurm().env, "PATH": path}
         ours = measured("crankshaft", jobs, environment)
+        if ours is None:
+            sys.exit(1)
         print(f"{jobs} jobs: crankshaft {ours:.1f} s", flush=True)
         for peer in ("slurm", "cluster-generic"):
             if not installed(peer):
                 print(f"snakemake-executor-plugin-{peer} is not installed")
                 continue
             theirs = measured(peer, jobs, environment)
-            print(f"{jobs} jobs: {peer} {theirs:.1f} s, ratio {ours / theirs:.2f}", flush=True)
+            if theirs is not None:
+                print(f"{jobs} jobs: {peer} {theirs:.1f} s, ratio {ours / theirs:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_example_prints_what_it_says(tmp_path: Path) -> None:
-    (example,) = blocks("python")
+    example = blocks("python")[0]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
         cwd=tmp_path,
@@ -39,7 +39,7 @@ def test_the_python_example_prints_what_it_says(tmp_path: Path) -> None:
 
 
 def test_the_python_example_is_short() -> None:
-    (example,) = blocks("python")
+    example = blocks("python")[0]
     assert len([line for line in example.splitlines() if line.strip()]) <= 15
 
 

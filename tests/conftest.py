@@ -42,9 +42,11 @@ def _rank(item: pytest.Item) -> tuple[int, bool]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
-    """A shell starts what it runs in the background with SIGINT ignored, and so would be all that the tests start."""
+    """In the background of a shell SIGINT is ignored, under nohup SIGHUP; what tests start must not inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # still of no effect here; exec(3) resets it to the default
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -47,6 +47,10 @@ class DockerClient:
         """What the engine tells of itself: `/info` and `/version`."""
         return await self._read(lambda api: (api.info(), api.version()))
 
+    async def greet(self) -> None:
+        """Raises TransportError when the engine is being stopped: then it answers old acquaintances only."""
+        await self._connection.greet()
+
     async def containers(self, labels: Sequence[str]) -> Sequence[Json]:
         """All containers, in any state, that carry every one of `labels` ("key" or "key=value")."""
         return await self._read(lambda api: api.containers(all=True, filters={"label": list(labels)}))

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, TypeVar
 
 import docker
@@ -69,6 +70,15 @@ class Connection:
         except _FOREIGN as error:
             raise self._translated(error, changing=False) from error
 
+    async def greet(self) -> None:
+        """Raises TransportError when the engine takes no new connection; those it has already may still be served."""
+
+        def ping(api: Any) -> None:
+            with closing(self._new_client(api.api_version)) as client:
+                client.ping()
+
+        await self.call(ping, changing=False)
+
     async def work(self, fn: Callable[[], T]) -> T:
         """Run something that blocks on this machine's files in the threads for bulk."""
         return await asyncio.get_running_loop().run_in_executor(self._bulk, fn)
@@ -83,18 +93,21 @@ class Connection:
     def _connected(self) -> Any:
         with self._lock:
             if self._api is None:
-                tls = kwargs_from_env().get("tls", False) if self.address.startswith(("tcp:", "https:")) else False
-                self._api = docker.APIClient(
-                    self.address,
-                    version="auto",
-                    timeout=int(TIMEOUT),
-                    tls=tls,
-                    use_ssh_client=True,
-                    max_pool_size=_SHORT_CALLS + _BULK_CALLS + 1,
-                )
+                self._api = self._new_client("auto")
                 if self.address.startswith("unix:"):
                     _share_connections(self._api)
             return self._api
+
+    def _new_client(self, version: str) -> Any:
+        tls = kwargs_from_env().get("tls", False) if self.address.startswith(("tcp:", "https:")) else False
+        return docker.APIClient(
+            self.address,
+            version=version,
+            timeout=int(TIMEOUT),
+            tls=tls,
+            use_ssh_client=True,
+            max_pool_size=_SHORT_CALLS + _BULK_CALLS + 1,
+        )
 
     def _translated(self, error: Exception, *, changing: bool) -> BackendError:
         """The error of ours that says the same. `changing`: whether the call may have had an effect."""

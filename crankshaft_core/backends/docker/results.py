@@ -73,7 +73,11 @@ async def _ending(client: DockerClient, ran: Ran, facts: Facts) -> Ending:
         return Ending.UNKNOWN
     filters = {"container": [ran.container]}
     events = await client.past_events(filters, since=int(ran.started_at), until=ran.ended_at + _SLACK)
-    return ending_of(ran, events, await _engine_started(client, facts))
+    ending = ending_of(ran, events, await _engine_started(client, facts))
+    if ending is Ending.KILLED:
+        # an engine that is being stopped kills what it runs; who it was can be told when it is back
+        await client.greet()
+    return ending
 
 
 async def _engine_started(client: DockerClient, facts: Facts) -> float | None:

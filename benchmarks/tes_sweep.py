@@ -1,14 +1,15 @@
 """Many live tasks on a TES server that fails now and then: requests, memory, duplicates, beside py-tes in the same run.
 
-    python benchmarks/tes_sweep.py [TASKS] [PEER_TASKS] [SECONDS]        (default: 20000 200 120)
+    python benchmarks/tes_sweep.py [TASKS] [PEER_TASKS] [SECONDS]        (default: 20000 200 60)
 
-Our TES server runs on loopback and pretends to run each task for SECONDS. 5 % of all requests get 503 before anything
-is done, 2 % of all answers get lost after everything was done. Three clients, each with a server of its own:
+Our TES server runs on loopback and pretends to run tasks. 5 % of all requests get 503 before anything is done, 2 % of
+all answers get lost after everything was done. Three clients, each with a server of its own:
 
-- crankshaft: TASKS tasks through the engine, all live at once, each to its result. Requests are counted by the server,
-  memory is the client process's peak (ru_maxrss). One sweep of all tasks is counted by itself, without faults.
-- py-tes: PEER_TASKS tasks, created and waited for with `HTTPClient.wait` (a request per task every 0.5 s, its own
-  default), in a thread each. No faults, since it bears none.
+- crankshaft: TASKS tasks through the engine, held by the server until all of them are live, ending within SECONDS then,
+  each followed to its result. Requests are counted by the server, memory is the client process's peak (ru_maxrss). One
+  sweep of all tasks is counted by itself, without faults.
+- py-tes: PEER_TASKS tasks of SECONDS each, created and waited for with `HTTPClient.wait` (a request per task every
+  0.5 s, its own default), in a thread each. No faults, since it bears none.
 - naive retry: as many creates as TASKS / 10 with py-tes, each repeated until it is answered, with the faults.
 """
 
@@ -34,17 +35,19 @@ IMAGE = "busybox"
 
 
 @contextmanager
-def serving(seconds: float, *, faults: bool) -> Generator[tuple[str, dict[str, Any]], None, None]:
-    """A server in a process of its own: its URL, and afterwards what it counted."""
+def serving(
+    seconds: float, *, faults: bool, hold: bool = False
+) -> Generator[tuple[str, dict[str, Any], subprocess.Popen[str]], None, None]:
+    """A server in a process of its own: its URL, afterwards what it counted, and the process."""
     command = [sys.executable, "-m", "tests.services.tes_server", "--pretend", str(seconds), "--workers", "1000000"]
-    command += ["--no-validation"]
+    command += ["--no-validation", *(["--hold"] if hold else [])]
     if faults:
         command += ["--error-rate", str(ERROR_RATE), "--drop-rate", str(DROP_RATE)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
     assert server.stdout is not None
     counted: dict[str, Any] = {}
     try:
-        yield server.stdout.readline().strip(), counted
+        yield server.stdout.readline().strip(), counted, server
         server.send_signal(signal.SIGTERM)
         counted.update(json.loads(server.stdout.readline()))
     finally:
@@ -67,6 +70,7 @@ async def crankshaft(url: str, count: int) -> dict[str, Any]:
         while not all(handle.job_id for handle in handles):
             await asyncio.sleep(0.1)
         submitted = time.perf_counter() - begun
+        print("all live", flush=True)
         ok = 0
         while handles:
             ok += (await handles.popleft()).ok
@@ -119,7 +123,7 @@ def py_tes(url: str, count: int) -> None:
 
 def naive(url: str, count: int) -> None:
     import requests
-    import tes  # type: ignore[import-untyped]
+    import tes
 
     def work(number: int) -> None:
         client = tes.HTTPClient(url, timeout=60)
@@ -135,37 +139,35 @@ def naive(url: str, count: int) -> None:
         list(pool.map(work, range(count)))
 
 
-def alone(part: str, url: str, count: int) -> dict[str, Any]:
+def alone(part: str, url: str, count: int, server: subprocess.Popen[str]) -> dict[str, Any]:
     """One of the asynchronous parts in a process of its own, so that its memory is its own."""
     command = [sys.executable, __file__, "--part", part, url, str(count)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    result: dict[str, Any] = json.loads(done.stdout)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout is not None
+        line = client.stdout.readline()
+        if line.strip() == "all live":
+            server.send_signal(signal.SIGUSR1)
+            line = client.stdout.readline()
+    result: dict[str, Any] = json.loads(line)
     return result
 
 
 def main(count: int, peers: int, seconds: float) -> None:
-    with serving(seconds, faults=True) as (url, counted):
-        ours = alone("crankshaft", url, count)
+    with serving(seconds, faults=True, hold=True) as (url, counted, server):
+        ours = alone("crankshaft", url, count, server)
     per_task = sum(counted["requests"].values()) / count
-    live = counted["tasks"] - counted["cancelled"]
-    print(
-        f"crankshaft   {count} tasks, {ours['ok']} ok, {count - ours['ok']} lost, {live - counted['names']} duplicates"
-    )
-    print(
-        f"             {per_task:.3f} requests a task {counted['requests']}, {counted['cancelled']} surplus cancelled"
-    )
-    print(
-        f"             submitted in {ours['submit_seconds']} s, all done in {ours['seconds']} s,"
-        f" peak {ours['peak_mb']} MB"
-    )
-    with serving(3600, faults=False) as (url, counted):
-        listed = alone("sweep", url, count)
+    lost, duplicates = count - ours["ok"], counted["tasks"] - counted["cancelled"] - counted["names"]
+    print(f"crankshaft   {count} tasks, {ours['ok']} ok, {lost} lost, {duplicates} duplicates")
+    print(f"             {per_task:.3f} requests a task {counted['requests']}, {counted['cancelled']} cancelled")
+    print(f"             submitted in {ours['submit_seconds']} s, done in {ours['seconds']} s, {ours['peak_mb']} MB")
+    with serving(3600, faults=False) as (url, counted, server):
+        listed = alone("sweep", url, count, server)
     print(f"sweep        {listed['first']} requests at first, then {listed['second']}, {listed['seconds']} s")
-    with serving(seconds, faults=False) as (url, counted):
+    with serving(seconds, faults=False) as (url, counted, _):
         py_tes(url, peers)
     theirs = sum(counted["requests"].values()) / peers
     print(f"py-tes       {peers} tasks, {theirs:.1f} requests a task: {theirs / per_task:.0f} times as many")
-    with serving(0.0, faults=True) as (url, counted):
+    with serving(0.0, faults=True) as (url, counted, _):
         naive(url, count // 10)
     print(f"naive retry  {count // 10} tasks, {counted['tasks'] - counted['names']} duplicates")
 
@@ -179,5 +181,5 @@ if __name__ == "__main__":
         main(
             int(given[0]) if given else 20_000,
             int(given[1]) if len(given) > 1 else 200,
-            float(given[2]) if len(given) > 2 else 120.0,
+            float(given[2]) if len(given) > 2 else 60.0,
         )

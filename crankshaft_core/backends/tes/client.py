@@ -35,11 +35,11 @@ class BusyError(TransportError):
 class Client:
     """At most `max_connections` requests are under way at once; the rest wait their turn."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, url: str) -> None:
         self.credentials = Credentials(http)
         self.sent = 0
         """Requests sent so far."""
-        self._edge = Edge(http)
+        self._edge = Edge(http, url)
         self._retries = http.retries
         self._breaker = Breaker()
         self._trouble = ""

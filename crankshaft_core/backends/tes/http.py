@@ -6,6 +6,7 @@ import email.utils
 import json
 import ssl
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,9 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.Pr
 class Edge:
     """One client with a few connections: httpx gets slow with many idle ones."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, url: str) -> None:
         self._client = httpx.AsyncClient(
-            verify=_trust(http),
+            verify=_trust(http, url),
             proxy=http.proxy,
             timeout=httpx.Timeout(http.timeout, connect=min(http.timeout, _CONNECT_TIMEOUT), pool=None),
             limits=httpx.Limits(max_connections=http.max_connections, max_keepalive_connections=http.max_connections),
@@ -73,7 +74,10 @@ class Edge:
         await self._client.aclose()
 
 
-def _trust(http: Http) -> ssl.SSLContext | bool:
+def _trust(http: Http, url: str) -> ssl.SSLContext | bool:
+    """Where nothing is encrypted no authorities are loaded: they take 3.5 MB. A proxy might be spoken to by TLS."""
+    if url.startswith("http://") and http.proxy is None and not urllib.request.getproxies():
+        return False
     if not http.verify or http.ca_bundle is None:
         return http.verify
     try:

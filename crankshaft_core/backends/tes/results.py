@@ -76,8 +76,9 @@ class Results:
         self._removals: set[asyncio.Task[None]] = set()
 
     def remember(self, attempt: str, record: Record) -> None:
-        """What was submitted."""
-        self._records[attempt] = record
+        """What was submitted, unless it is what is presumed anyway."""
+        if record != _bare(1):
+            self._records[attempt] = record
 
     async def result(self, server: Server, job: Job) -> Outcome:
         """The outcome of a job that has ended. Raises TransportError if it cannot be asked now."""
@@ -90,9 +91,10 @@ class Results:
             return presumed_outcome(state, executors=record.executors if record else 1)
         if not is_terminal(as_text(task.get("state"))):
             raise TransportError(f"{server.sweep.task_url(job.id or '')}: had ended, is {task.get('state')} again")
-        self._records[job.attempt] = record_of(task)
+        told = record_of(task)
+        self.remember(job.attempt, told)
         outcome = outcome_of(task, expected=record.executors if record else None)
-        return await self._with_streams(outcome, self._records[job.attempt])
+        return await self._with_streams(outcome, told)
 
     async def read(self, server: Server, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
         """What an ended job has written, from the storage or from the server's log of it. Raises TransportError."""

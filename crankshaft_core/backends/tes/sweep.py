@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -110,7 +111,7 @@ class Sweep:
         def take(page: list[Task]) -> bool:
             nonlocal pages
             pages += 1
-            known = {as_text(task.get("id")): as_text(task.get("state")) for task in page}
+            known = {as_text(task.get("id")): sys.intern(as_text(task.get("state"))) for task in page}
             known.pop("", None)
             listing.states.update(known)
             if missing is not None:

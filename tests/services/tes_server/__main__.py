@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, help="file that keeps the tasks over a restart")
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--pretend", type=float, help="run nothing; each task is COMPLETE after so many seconds")
+    parser.add_argument("--hold", action="store_true", help="with --pretend: let no task end before SIGUSR1")
     parser.add_argument("--no-validation", action="store_true", help="do not check requests against the documents")
     parser.add_argument("--error-rate", type=float, default=0.0, help="probability of a 503")
     parser.add_argument("--drop-rate", type=float, default=0.0, help="probability of an answer that gets lost")
@@ -41,6 +42,9 @@ async def _serve(options: argparse.Namespace) -> None:
         validate=not options.no_validation,
     )
     async with server:
+        if options.hold:
+            server.hold()
+            loop.add_signal_handler(signal.SIGUSR1, server.let_go)
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         await stop.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,7 +24,10 @@ _LOG_TAIL = 10_000
 
 
 class Runner:
-    """At most `workers` tasks at once. `pretend`: nothing runs, and each task is COMPLETE after so many seconds."""
+    """At most `workers` tasks at once. `pretend`: nothing runs, and each task is COMPLETE after so many seconds.
+
+    While `let_go` is not set, pretended tasks run on, and then end one after the other within those seconds.
+    """
 
     def __init__(
         self, store: Store, directory: Path, profile: Profile, faults: Faults, *, workers: int, pretend: float | None
@@ -35,6 +39,8 @@ class Runner:
         self._places = asyncio.Semaphore(workers)
         self._pretend = pretend
         self._running: dict[str, asyncio.Task[None]] = {}
+        self.let_go = asyncio.Event()
+        self.let_go.set()
         self.runs: dict[str, int] = {}
         """How often the commands of each task name were started."""
 
@@ -78,7 +84,9 @@ class Runner:
 
     async def _pretend_to_run(self, task: Task) -> None:
         self._enter(task, "RUNNING")
-        await asyncio.sleep(self._pretend or 0)
+        held = not self.let_go.is_set()
+        await self.let_go.wait()
+        await asyncio.sleep((self._pretend or 0) * (random.random() if held else 1))
         self.runs[task.get("name", "")] = self.runs.get(task.get("name", ""), 0) + 1
         task["logs"] = [{"logs": [{"exit_code": 0} for _ in task["executors"]], "outputs": []}]
         self._enter(task, "COMPLETE")

@@ -76,6 +76,14 @@ class TesServer:
         """How often the commands of each task name were started."""
         return self._runner.runs
 
+    def hold(self) -> None:
+        """Let no pretended task end."""
+        self._runner.let_go.clear()
+
+    def let_go(self) -> None:
+        """Let those that were held end, one after the other."""
+        self._runner.let_go.set()
+
     async def start(self) -> None:
         """Listen."""
         self._runner = Runner(

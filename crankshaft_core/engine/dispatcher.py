@@ -14,18 +14,15 @@ from pathlib import Path
 from crankshaft_core.backends.base import Attempt, Backend, Job, Outcome
 from crankshaft_core.config import Retry
 from crankshaft_core.engine.cancellation import Cancellation
-from crankshaft_core.engine.gate import Gate
 from crankshaft_core.engine.lane import Lane
 from crankshaft_core.engine.live import LiveTask, Withdrawn
 from crankshaft_core.engine.results import error_of, from_journal, result_of, to_journal
+from crankshaft_core.engine.submission import Submission
 from crankshaft_core.engine.watch import Watch
 from crankshaft_core.errors import (
     AnswerLostError,
-    AuthenticationError,
     BackendError,
     StagingError,
-    SubmitDeferred,
-    SubmitInDoubt,
     TransportError,
 )
 from crankshaft_core.events import (
@@ -33,7 +30,6 @@ from crankshaft_core.events import (
     TaskCancelled,
     TaskEnded,
     TaskFailed,
-    TaskHeld,
     TaskQueued,
     TaskRetried,
     TaskSubmitted,
@@ -45,8 +41,6 @@ from crankshaft_core.task import Resources, Task, TaskResult, Verdict
 __all__ = ["Dispatcher"]
 
 _log = logging.getLogger(__name__)
-_LOCKED_OUT = 300.0
-"""Seconds between two tries at a system that does not let us in."""
 
 
 class Dispatcher:
@@ -68,15 +62,13 @@ class Dispatcher:
         self.backend = backend
         self._retry = retry
         self._lane = lane
-        self._gate = Gate()
         self._journal = journal
         self._scratch = scratch
         self._executor = executor
         self._publish = publish
         self._watch = Watch(name, backend, publish=publish, found=self._found, started=self._started)
         self._cancellation = Cancellation(backend, self._watch)
-        self._was_let_in = False
-        self._refusal: AuthenticationError | None = None
+        self._submission = Submission(backend, self._watch, self._cancellation, publish=publish)
         self._drives: dict[asyncio.Task[None], LiveTask] = {}
         backend.listen(self._watch.wake)
         self._poller = asyncio.get_running_loop().create_task(self._watch.run(), name=f"crankshaft-poll-{name}")
@@ -100,7 +92,7 @@ class Dispatcher:
     async def aclose(self) -> None:
         """Stop polling, release what can be released, let go of the backend. Jobs are not touched."""
         await self._cancellation.aclose()
-        self._gate.close()
+        self._submission.close()
         for task in (self._poller, *self._drives):
             task.cancel()
         await asyncio.gather(self._poller, *self._drives, return_exceptions=True)
@@ -207,7 +199,7 @@ class Dispatcher:
         self._note(live, Stage.INTENDED)
         await self._journal.commit()
         try:
-            job_id = await self._submit(live, attempt)
+            job_id = await self._submission.submit(live, attempt)
         except BaseException:
             self._note(live, Stage.FINISHED, to_journal(Outcome(Verdict.REJECTED), {}))
             raise
@@ -229,86 +221,6 @@ class Dispatcher:
         live.attempt = attempt
         return attempt
 
-    async def _submit(self, live: LiveTask, attempt: Attempt) -> str:
-        """Until the system has it or refuses it for good. Cancelled in the middle, the call still completes."""
-        while True:
-            await self._pass_gate(live)
-            accepted = True
-            try:
-                job_id = await self.backend.submit(attempt)
-            except AuthenticationError as error:
-                accepted = False
-                self._shut_out(live, error)
-            except (SubmitDeferred, TransportError) as error:
-                accepted = False
-                self._hold(live, error, error.retry_after if isinstance(error, SubmitDeferred) else None)
-            except (SubmitInDoubt, AnswerLostError) as error:
-                attempt = attempt.repeated()
-                _log.warning("%s: submit in doubt: %s", live.name, error)
-            else:
-                self._was_let_in, self._refusal = True, None
-                return job_id
-            finally:
-                self._gate.left(accepted=accepted)
-            if attempt.again and (found := await self._look_for(live, attempt)):
-                return found
-
-    async def _pass_gate(self, live: LiveTask) -> None:
-        """Wait for the turn. Raises Withdrawn when cancelled meanwhile, and what shut everybody out before."""
-        waiting = self._gate.enter()
-        if waiting is not None:
-            try:
-                await live.wait(waiting)
-            except Withdrawn:
-                self._gate.forsake(waiting)
-                raise
-        if live.cancelled or self._refusal is not None:
-            self._gate.left(accepted=True)
-            raise self._refusal or Withdrawn
-
-    def _hold(self, live: LiveTask, error: BackendError, retry_after: float | None) -> None:
-        self._gate.defer(retry_after)
-        self._publish(TaskHeld(live.id, live.name, live.backend, str(error)))
-
-    def _shut_out(self, live: LiveTask, error: AuthenticationError) -> None:
-        """Accounts get locked by trying: who was never let in fails at once, with all that wait behind it.
-
-        Who was let in before waits long: a token or a login may be renewed while jobs go on.
-        """
-        if self._was_let_in:
-            self._hold(live, error, _LOCKED_OUT)
-            return
-        if self._refusal is None:
-            self._refusal = error
-            asyncio.get_running_loop().call_later(_LOCKED_OUT, self._forgive)
-        raise error
-
-    def _forgive(self) -> None:
-        self._refusal = None
-
-    async def _look_for(self, live: LiveTask, attempt: Attempt) -> str | None:
-        """Let the poller look for a submit in doubt; its id if it is found before the time for another try."""
-        loop = asyncio.get_running_loop()
-        live.job = Job(attempt.id, attempt.run, None)
-        live.ended, live.located = loop.create_future(), loop.create_future()
-        live.asked_to_end = None
-        self._watch.add(live)
-        if live.cancelled:
-            self._cancellation.add(live)
-        try:
-            waiting: list[asyncio.Future[Outcome | None] | asyncio.Future[None]] = [live.ended, live.located]
-            await asyncio.wait(
-                waiting,
-                timeout=None if live.cancelled else self.backend.cadence.in_doubt,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if live.cancelled and not live.located.done():
-                await live.ended  # CancelUnconfirmed, if the system cannot say
-                raise Withdrawn
-            return live.job.id or (attempt.id if live.ended.done() else None)
-        finally:
-            self._watch.discard(live)
-
     async def _until_ended(self, live: LiveTask) -> Outcome:
         """Watch the job to its end, and fetch how it came out."""
         live.ended = asyncio.get_running_loop().create_future()
@@ -324,7 +236,7 @@ class Dispatcher:
                 live.timer.cancel()
         if outcome is None:
             outcome = await self._result(live)
-        self._gate.reopen()
+        self._submission.job_ended()
         if live.stopped_for is not None and outcome.verdict is not Verdict.OK:
             outcome = dataclasses.replace(outcome, verdict=live.stopped_for)
         return outcome
@@ -400,8 +312,7 @@ class Dispatcher:
     def _found(self, live: LiveTask) -> None:
         """The poll learned the job's id, or that it changed."""
         self._note(live, Stage.SUBMITTED)
-        if live.located is not None and not live.located.done():
-            live.located.set_result(None)
+        live.locate()
 
     def _started(self, live: LiveTask) -> None:
         wanted: Resources | None = live.task.resources if live.task else None

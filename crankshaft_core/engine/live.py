@@ -90,6 +90,11 @@ class LiveTask:
         if self.on_cancel is not None:
             self.on_cancel(self)
 
+    def locate(self) -> None:
+        """A poll has found the job of a submit in doubt."""
+        if self.located is not None and not self.located.done():
+            self.located.set_result(None)
+
     def release(self, release: Callable[[], None]) -> None:
         """Release a job of it, now or when what it wrote is no longer kept."""
         if self.kept is None:

@@ -81,7 +81,8 @@ def test_a_service_that_cannot_be_had_says_what_to_install(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_two_runs_of_the_tests_have_services_of_their_own(slurm: Slurm) -> None:
+def test_two_runs_of_the_tests_have_services_of_their_own(slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRANKSHAFT_TEST_SERVICES", raising=False)  # scripts/test has set it
     with closing(Services(slurm.daemons.script.parent)) as others:
         other = others.slurm()
         assert other.daemons.base != slurm.daemons.base

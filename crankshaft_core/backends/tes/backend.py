@@ -23,6 +23,7 @@ from crankshaft_core.backends.tes.places import Copy
 from crankshaft_core.backends.tes.results import Results, record_of
 from crankshaft_core.backends.tes.server import Connection, Server
 from crankshaft_core.backends.tes.storage import INLINE_BYTES, Storage, inline
+from crankshaft_core.backends.tes.turns import Turns
 from crankshaft_core.config.tes import TESConfig
 from crankshaft_core.errors import (
     AnswerLostError,
@@ -37,6 +38,8 @@ from crankshaft_core.task import Input, Output, Verdict
 __all__ = ["TESBackend"]
 
 _log = logging.getLogger(__name__)
+_AT_ONCE = 64
+"""Submits, and results, that are worked at at once; more than connections, since some wait for the storage."""
 _COMMON_SCHEMES = frozenset({"http", "https", "ftp", "s3", "gs"})
 """What servers read besides what they list, which is "some, but not necessarily all" (tesServiceInfo)."""
 
@@ -50,8 +53,8 @@ class TESBackend:
         self._connection = Connection(config, run_id, in_doubt=self.cadence.in_doubt)
         self._storage = None if config.storage is None else Storage(config.storage, run_id)
         self._results = Results(self._storage)
-        # so many creates wait for a connection with their documents made; thousands would take much memory
-        self._creating = asyncio.Semaphore(2 * config.http.max_connections)
+        # the rest waits without documents and coroutines, which for thousands would take much memory
+        self._submits, self._questions = (Turns(max(_AT_ONCE, 2 * config.http.max_connections)) for _ in range(2))
         self._cancelling: dict[str, str] = {}
         """Attempt to task id, of those asked to end and not seen ended."""
 
@@ -107,20 +110,8 @@ class TESBackend:
 
     async def submit(self, attempt: Attempt) -> str:
         """Bring its inputs and create the task; the id is the server's."""
-        server = await self._connection.server()
-        if attempt.again:
-            server.doubts.adopt(attempt.id, None)
-            await server.doubts.look(attempt.id)
-        known = server.doubts.known(attempt.id)
-        if known is not None:
-            return known
-        sources = [await self._source(staged) for staged in attempt.inputs]
-        async with self._creating:
-            copy = Copy.new(attempt.run, attempt.id)
-            document = create_document(attempt, sources, copy=copy, terms=self._terms(server.service))
-            task_id = await self._create(server, attempt.id, document)
-        self._results.remember(attempt.id, record_of(document))
-        return task_id
+        async with self._submits:
+            return await self._submit(attempt)
 
     async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:
         """One listing of the run, or a few single questions, whichever is less."""
@@ -133,7 +124,8 @@ class TESBackend:
 
     async def result(self, job: Job) -> Outcome:
         """From one FULL view."""
-        return await self._results.result(await self._connection.server_to_ask(), job)
+        async with self._questions:
+            return await self._results.result(await self._connection.server_to_ask(), job)
 
     async def diagnose(self, jobs: Collection[Job]) -> Mapping[str, Outcome]:
         """Ask for each by its id once more: a server that forgets tasks leaves nothing else to ask."""
@@ -192,6 +184,21 @@ class TESBackend:
         if self._storage is not None:
             await self._storage.aclose()
         await self._connection.aclose()
+
+    async def _submit(self, attempt: Attempt) -> str:
+        server = await self._connection.server()
+        if attempt.again:
+            server.doubts.adopt(attempt.id, None)
+            await server.doubts.look(attempt.id)
+        known = server.doubts.known(attempt.id)
+        if known is not None:
+            return known
+        sources = [await self._source(staged) for staged in attempt.inputs]
+        copy = Copy.new(attempt.run, attempt.id)
+        document = create_document(attempt, sources, copy=copy, terms=self._terms(server.service))
+        task_id = await self._create(server, attempt.id, document)
+        self._results.remember(attempt.id, record_of(document))
+        return task_id
 
     async def _create(self, server: Server, attempt: str, document: Document) -> str:
         try:

@@ -96,7 +96,7 @@ class Dispatcher:
         for task in (self._poller, *self._drives):
             task.cancel()
         await asyncio.gather(self._poller, *self._drives, return_exceptions=True)
-        await self._watch.flush()
+        await self._watch.last_flush()
         await self.backend.aclose()
 
     def _drive_as(self, live: LiveTask, way: Coroutine[None, None, None]) -> None:

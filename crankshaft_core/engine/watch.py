@@ -21,6 +21,10 @@ _LOOKS = 3
 """How often `diagnose` is asked about a job that no query lists, before it is given up."""
 _GROWTH = 1.25
 _LONGEST_OUTAGE_DELAY = 60.0
+_LAST_TRIES = (0.2, 1.0)
+"""Seconds between the tries to release what is left when the engine closes."""
+_NAMED = 10
+"""How many jobs are named in a warning."""
 _LOCKED_OUT = 300.0
 """Seconds between two tries at a system that does not let us in: accounts get locked by trying."""
 
@@ -95,15 +99,30 @@ class Watch:
             await (self._look() if self._lives else self.flush())
 
     async def flush(self) -> None:
-        """Release what can be released; a failure leaves it for the next time."""
+        """Release what can be released; a failure, or being stopped half-way, leaves it for the next time."""
         if not self._to_release:
             return
-        released, self._to_release = self._to_release, {}
+        releasing, self._to_release = self._to_release, {}
+        released = False
         try:
-            await self._backend.release(released)
+            await self._backend.release(releasing)
+            released = True
         except BackendError as error:
             _log.debug("%s: not released yet: %s", self._name, error)
-            self._to_release = {**released, **self._to_release}
+        finally:
+            if not released:
+                self._to_release = {**releasing, **self._to_release}
+
+    async def last_flush(self) -> None:
+        """Release everything, or say that something of it is left behind."""
+        for pause in (*_LAST_TRIES, None):
+            await self.flush()
+            if not self._to_release or pause is None:
+                break
+            await asyncio.sleep(pause)
+        if self._to_release:
+            left = ", ".join(sorted(job.id or job.attempt for job in self._to_release)[:_NAMED])
+            _log.warning("%s: could not tidy up after %d jobs: %s", self._name, len(self._to_release), left)
 
     async def _look(self) -> None:
         now = time.monotonic()

@@ -71,10 +71,14 @@ class Executor(RealExecutor):
     def cancel(self) -> None:
         """End every job, wait until that is confirmed, and name what is not. A second Ctrl-C ends the waiting."""
         from crankshaft_core.errors import CrankshaftError
+        from snakemake_executor_crankshaft.impatience import noticed
 
         try:
-            self.logger.info(f"Cancelling {len(self._run.live())} jobs; Ctrl-C again leaves without waiting for them.")
-            self._run.cancel()
+            with noticed() as impatience:
+                count = len(self._run.live())
+                self.logger.info(f"Cancelling {count} jobs; Ctrl-C again leaves without waiting for them.")
+                impatience.give_way()
+                self._run.cancel()
         except CrankshaftError as error:
             self.logger.error(str(error))  # noqa: TRY400 - a message for a person, not a traceback
         except (KeyboardInterrupt, SystemExit):

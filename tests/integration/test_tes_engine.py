@@ -10,7 +10,7 @@ import pytest
 
 from crankshaft_core.config import Config
 from crankshaft_core.engine import Engine
-from crankshaft_core.errors import NodeFailureError, PreemptedError, StagingError, SubmitError
+from crankshaft_core.errors import AuthenticationError, NodeFailureError, PreemptedError, StagingError, SubmitError
 from crankshaft_core.events import Event, TaskRetried
 from crankshaft_core.task import Execution, Task, Verdict
 from tests.integration.tes_client import task
@@ -44,6 +44,28 @@ async def test_without_retry_the_caller_is_told_what_the_system_said(state: str,
     async with TesServer(PLAIN, faults=Faults(endings=[state])) as server, Engine(config(server)) as engine:
         with pytest.raises(error, match="spot capacity was reclaimed"):
             await engine.run("tes", task())
+
+
+NOT_SET = "{ env = 'CK_NOT_SET' }"
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        (f"http = {{ auth = {{ type = 'bearer', token = {NOT_SET} }} }}", "http.auth.token"),
+        (f"http = {{ auth = {{ type = 'basic', username = 'me', password = {NOT_SET} }} }}", "http.auth.password"),
+        (f"http = {{ auth = {{ type = 'header', name = 'X-Key', value = {NOT_SET} }} }}", "http.auth.value"),
+        (f"http = {{ basic_auth_token = {NOT_SET} }}", "http.basic_auth_token"),
+        (f"storage = {{ url = 'memory://in', options = {{ key = {NOT_SET} }} }}", "storage memory://in: options.key"),
+    ],
+)
+async def test_a_secret_that_is_not_set_fails_every_task_at_once_and_names_its_place(more: str, key: str) -> None:
+    async with TesServer(PLAIN) as server, Engine(config(server, more)) as engine, asyncio.timeout(5):
+        answers = await asyncio.gather(*(engine.run("tes", task()) for _ in range(3)), return_exceptions=True)
+        assert not server.tasks
+    for answer in answers:
+        assert isinstance(answer, AuthenticationError | StagingError)
+        assert f"backend 'tes', {key}: the secret {{ env = 'CK_NOT_SET' }} is not there" in str(answer)
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -193,6 +193,7 @@ class TESBackend:
         known = server.doubts.known(attempt.id)
         if known is not None:
             return known
+        await self._open_storage()
         sources = [await self._source(staged) for staged in attempt.inputs]
         copy = Copy.new(attempt.run, attempt.id)
         document = create_document(attempt, sources, copy=copy, terms=self._terms(server.service))
@@ -230,6 +231,15 @@ class TESBackend:
         if found is None:
             server.doubts.unwant(job.attempt)
         return found
+
+    async def _open_storage(self) -> None:
+        """What cannot be opened now would not take the outputs either."""
+        if self._storage is None:
+            return
+        try:
+            await self._storage.open()
+        except StagingError as error:
+            raise StagingError(f"backend {self._config.name!r}, {error}") from error
 
     async def _source(self, staged: StagedInput) -> Source:
         if self._storage is not None:

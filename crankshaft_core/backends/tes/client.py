@@ -35,8 +35,8 @@ class BusyError(TransportError):
 class Client:
     """At most `max_connections` requests are under way at once; the rest wait their turn."""
 
-    def __init__(self, http: Http, url: str) -> None:
-        self.credentials = Credentials(http)
+    def __init__(self, http: Http, url: str, *, backend: str) -> None:
+        self.credentials = Credentials(http, backend=backend)
         self.sent = 0
         """Requests sent so far."""
         self._edge = Edge(http, url)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from crankshaft_core.config.secrets import Secret
 from crankshaft_core.config.tes import BasicAuth, BearerAuth, HeaderAuth, Http
 from crankshaft_core.errors import AuthenticationError, ConfigError
 
@@ -24,8 +25,9 @@ _TOKEN_PAUSE = 30.0
 class Credentials:
     """Reads the configured secret when first needed, in a thread of its own, since a vault's command may take long."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, *, backend: str) -> None:
         self._http = http
+        self._backend = backend
         self._headers: Mapping[str, str] | None = None
         self._refused_at: float | None = None
         self._read_at = float("-inf")
@@ -84,29 +86,36 @@ class Credentials:
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-tes-secret")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, _headers, self._http)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._look_up)
         except ConfigError as error:
             raise AuthenticationError(str(error)) from error
 
+    def _look_up(self) -> Mapping[str, str]:
+        """RFC 7617 for basic, RFC 6750 for bearer."""
+        http = self._http
+        if http.basic_auth_token is not None:
+            return {"Authorization": f"Basic {self._line('http.basic_auth_token', http.basic_auth_token)}"}
+        match http.auth:
+            case BasicAuth(username=username, password=password):
+                pair = f"{username}:{self._revealed('http.auth.password', password)}".encode()
+                return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+            case BearerAuth(token=token):
+                return {"Authorization": f"Bearer {self._line('http.auth.token', token)}"}
+            case HeaderAuth(name=name, value=value):
+                return {name: self._line("http.auth.value", value)}
+            case None:
+                return {}
 
-def _headers(http: Http) -> Mapping[str, str]:
-    """RFC 7617 for basic, RFC 6750 for bearer."""
-    if http.basic_auth_token is not None:
-        return {"Authorization": f"Basic {_line(http.basic_auth_token.reveal())}"}
-    match http.auth:
-        case BasicAuth(username=username, password=password):
-            pair = f"{username}:{password.reveal()}".encode()
-            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        case BearerAuth(token=token):
-            return {"Authorization": f"Bearer {_line(token.reveal())}"}
-        case HeaderAuth(name=name, value=value):
-            return {name: _line(value.reveal())}
-        case None:
-            return {}
+    def _line(self, key: str, secret: Secret) -> str:
+        """A token as a header can carry it; never shown, whatever is wrong with it."""
+        text = self._revealed(key, secret)
+        if not text.strip() or not text.strip().isprintable() or not text.isascii():
+            where = f"backend {self._backend!r}, {key}"
+            raise ConfigError(f"{where}: the secret is empty, or has characters that no HTTP header can carry")
+        return text.strip()
 
-
-def _line(secret: str) -> str:
-    """A token as a header can carry it; never shown, whatever is wrong with it."""
-    if not secret.strip() or not secret.strip().isprintable() or not secret.isascii():
-        raise ConfigError("the secret under `http` is empty, or has characters that no HTTP header can carry")
-    return secret.strip()
+    def _revealed(self, key: str, secret: Secret) -> str:
+        try:
+            return secret.reveal()
+        except ConfigError as error:
+            raise ConfigError(f"backend {self._backend!r}, {key}: {error}") from error

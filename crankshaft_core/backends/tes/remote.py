@@ -29,6 +29,10 @@ class Remote:
         self._options = options
         self._opened: tuple[Any, str] | None = None
 
+    def open(self) -> None:
+        """Find the driver and look the secrets up; asks nobody. Raises StagingError."""
+        self._opening()
+
     def size(self, key: str) -> int | None:
         """Bytes of the file; None where there is none."""
 
@@ -105,7 +109,7 @@ class Remote:
         place = f"{self.url}/{key}"
         for delay in (*(2.0**number for number in range(_TRIES - 1)), None):
             try:
-                filesystem, root = self._open()
+                filesystem, root = self._opening()
                 return action(filesystem, f"{root}/{key}")
             except (StagingError, PermissionError, FileNotFoundError) as error:
                 raise _as_staging_error(place, error) from error
@@ -115,12 +119,12 @@ class Remote:
                 time.sleep(delay)
         raise AssertionError  # the last round returns or raises
 
-    def _open(self) -> tuple[Any, str]:
+    def _opening(self) -> tuple[Any, str]:
         if self._opened is None:
             from fsspec import core  # most runs have no storage
 
             try:
-                options = {name: _revealed(value) for name, value in self._options.items()}
+                options = {name: _revealed(value, f"options.{name}") for name, value in self._options.items()}
                 opened = cast("tuple[Any, object]", core.url_to_fs(self.url, **options))  # pyright: ignore[reportUnknownMemberType] untyped
             except (ImportError, ConfigError, ValueError) as error:
                 scheme = urlsplit(self.url).scheme
@@ -142,17 +146,24 @@ def _as_staging_error(place: str, error: Exception) -> StagingError:
     return StagingError(f"{place}: {error or type(error).__name__}")
 
 
-def _revealed(option: object) -> object:
+def _revealed(option: object, key: str) -> object:
     """Options with the secrets in them, which are written as `{ env = … }` and the like."""
     if isinstance(option, Secret):
-        return option.reveal()
+        return _secret(option, key)
     if not isinstance(option, Mapping):
         return option
     table = dict(_pairs(option))  # pyright: ignore[reportUnknownArgumentType] any table
     for source in _SECRET_SOURCES:
         if set(table) == {source} and isinstance(table[source], str):
-            return Secret(str(table[source]), source=source).reveal()
-    return {name: _revealed(value) for name, value in table.items()}
+            return _secret(Secret(str(table[source]), source=source), key)
+    return {name: _revealed(value, f"{key}.{name}") for name, value in table.items()}
+
+
+def _secret(secret: Secret, key: str) -> str:
+    try:
+        return secret.reveal()
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from error
 
 
 def _pairs(table: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:

@@ -50,7 +50,7 @@ class Connection:
     """Finds the server when it is first needed, and again if that failed."""
 
     def __init__(self, config: TESConfig, run: str, *, in_doubt: float) -> None:
-        self.client = Client(config.http, config.url)
+        self.client = Client(config.http, config.url, backend=config.name)
         self._url = config.url
         self._run = run
         self._in_doubt = in_doubt

@@ -38,6 +38,7 @@ class Storage:
         self._run = run
         self._fingerprints = Fingerprints()
         self._arrivals: dict[str, asyncio.Task[None]] = {}
+        self._is_open = False
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="crankshaft-tes-storage")
 
     def worker_url(self, key: str) -> str:
@@ -58,6 +59,12 @@ class Storage:
         """The workers' URL of something of ours that lies under the storage; None for what lies elsewhere."""
         prefix = f"{self._remote.url}/"
         return self.worker_url(url.removeprefix(prefix)) if url.startswith(prefix) else None
+
+    async def open(self) -> None:
+        """See that there is a driver for it and that its secrets are there; asks nobody. Raises StagingError."""
+        if not self._is_open:
+            await self._run_blocking(self._remote.open)
+            self._is_open = True
 
     async def bring(self, staged: StagedInput) -> Source:
         """Make an input reachable for the workers: as text in the document if it is small, else by an upload.

@@ -5,6 +5,12 @@ import pytest
 NO_SUCH = "no-such-file"
 BAD_TOML = '[[backends]\nname = "x"\n'
 BAD_KEY = '[backends.hpc]\nkind = "Docker"\nmemory = 3\n'
+NO_TOKEN = """
+[backends.cloud]
+kind = "TES"
+url = "http://127.0.0.1:9"
+http = { auth = { type = "bearer", token = { env = "CK_NOT_SET" } } }
+"""
 TWO = '[backends.a]\nkind = "Docker"\n[backends.b]\nkind = "Docker"\n'
 
 MISTAKES = [
@@ -39,6 +45,12 @@ MISTAKES = [
     (BAD_TOML, ["backends"], 2, "Crankshaft.toml:1"),
     (BAD_KEY, ["check"], 2, "did you mean"),
     (BAD_KEY, ["config"], 2, "Crankshaft.toml:3"),
+    (
+        NO_TOKEN,
+        ["run", "--image", "x", "true"],
+        125,
+        "'cloud', http.auth.token: the secret { env = 'CK_NOT_SET' }",
+    ),
     (TWO, ["run", "true"], 125, "several backends and no default: a, b; name one"),
 ]
 

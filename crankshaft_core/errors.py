@@ -2,7 +2,8 @@
 
 CrankshaftError
 ├── ConfigError            what was written is wrong: all problems at once, each with its place
-├── JournalError           the journal cannot be used: another process owns it, or it is not ours
+├── JournalError           the journal cannot be used: its file is damaged, or of another version
+│   └── JournalInUseError      ... another process owns it
 ├── EngineError            the engine was used outside its life: not started, or already closed
 ├── BackendError           the machinery failed, not the task's own command
 │   ├── TransportError     no answer could be had; nothing was changed by the call
@@ -47,6 +48,7 @@ __all__ = [
     "EngineError",
     "ExitCodeError",
     "JournalError",
+    "JournalInUseError",
     "LostTaskError",
     "NodeFailureError",
     "OutOfMemoryError",
@@ -75,6 +77,10 @@ class ConfigError(CrankshaftError):
 
 class JournalError(CrankshaftError):
     """The journal cannot be used: another process owns it, its file is damaged or of a newer version."""
+
+
+class JournalInUseError(JournalError):
+    """Another process owns the journal; the message names it."""
 
 
 class EngineError(CrankshaftError):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import sqlite3
 import string
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from crankshaft_core.journal.filesystem import is_local
 from crankshaft_core.journal.lock import OwnerLock
 
 __all__ = ["Entry", "Journal", "Stage"]
+
+_log = logging.getLogger(__name__)
 
 _VERSION = 1
 _SCHEMA = """
@@ -38,6 +41,15 @@ insert into attempts (id, attempt, task, number, key, backend, name, job, stage,
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (id) do update set job = excluded.job, stage = excluded.stage, outcome = excluded.outcome,
   written = excluded.written
+"""
+_COUNT = """
+insert into meta (name, value) select 'tasks', coalesce(max(task), 0) from attempts where true
+on conflict (name) do update set value = max(cast(value as integer), cast(excluded.value as integer))
+"""
+"""Task numbers in use, before some are forgotten: none is given twice in a run, since attempts are named by them."""
+_LAST = """
+select max((select coalesce(max(task), 0) from attempts),
+  coalesce((select cast(value as integer) from meta where name = 'tasks'), 0))
 """
 _COLUMNS = "attempt, task, number, key, backend, name, job, stage, outcome, written"
 
@@ -74,14 +86,24 @@ class Entry(NamedTuple):
 class Journal:
     """Opened by `Journal.open` or `Journal.fresh`; `put` notes an entry, `commit` waits until all noted ones are kept.
 
-    Calls are made on one event loop; the file is written by a thread of its own, all waiting entries at once.
+    Calls are made on one event loop, but for `latest` and `forget`; the file is written by a thread of its own, all
+    waiting entries at once.
     """
 
-    def __init__(self, path: Path, lock: OwnerLock, database: sqlite3.Connection, *, temporary: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lock: OwnerLock,
+        database: sqlite3.Connection,
+        *,
+        temporary: bool = False,
+        keep_empty: bool = True,
+    ) -> None:
         self.path = path
         self._lock = lock
         self._database = database
         self._temporary = temporary
+        self._keep_empty = keep_empty
         self._noted: list[Entry] = []
         self._written: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -90,11 +112,12 @@ class Journal:
         self.run_id = str(database.execute("select value from meta where name = 'run'").fetchone()[0])
 
     @classmethod
-    def open(cls, path: str | Path, *, temporary: bool = False) -> Journal:
+    def open(cls, path: str | Path, *, temporary: bool = False, keep_empty: bool = True) -> Journal:
         """Open or create the journal at `path`, and own it until `close`.
 
-        Raises JournalError if another process owns it, or it is no journal of this version. A `temporary` journal
-        is removed at `close` when nothing in it is left undone.
+        Raises JournalInUseError if another process owns it, JournalError if it is no journal of this version. A
+        `temporary` journal is removed at `close` when nothing in it is left undone, and where `keep_empty` is False
+        one that holds no entry.
         """
         path = Path(path).absolute()
         try:
@@ -103,7 +126,7 @@ class Journal:
         except OSError as error:
             raise JournalError(f"{path}: cannot keep a journal here: {error.strerror}") from error
         try:
-            return cls(path, lock, _database(path), temporary=temporary)
+            return cls(path, lock, _database(path), temporary=temporary, keep_empty=keep_empty)
         except BaseException:
             lock.close()
             raise
@@ -124,7 +147,7 @@ class Journal:
 
     def next_task(self) -> int:
         """The first task number this journal has not used."""
-        return int(self._database.execute("select coalesce(max(task), 0) + 1 from attempts").fetchone()[0])
+        return int(self._database.execute(_LAST).fetchone()[0]) + 1
 
     def put(self, entry: Entry) -> None:
         """Note the entry; it is kept once `commit` returns, or soon after."""
@@ -140,12 +163,15 @@ class Journal:
             self._start_writing()
         await self._written
 
-    def forget(self, keys: list[str]) -> None:
-        """Drop the entries of these keys, so that a later task of the same key runs anew."""
+    def forget(self, keys: Sequence[str]) -> None:
+        """Drop the entries of these keys, so that a later task of the same key runs anew. From any thread.
+
+        Only of tasks that are done: what is noted of them later stays. They are gone from the file soon after.
+        """
         for key in keys:
             self._latest.pop(key, None)
-        with self._database:
-            self._database.executemany("delete from attempts where key = ?", [(key,) for key in keys])
+        if keys:
+            self._executor.submit(self._delete, tuple(keys)).add_done_callback(self._deleted)
 
     async def aclose(self) -> None:
         """Keep what was noted, then let go of the file."""
@@ -154,13 +180,16 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; a temporary journal with nothing undone is removed."""
+        """Let go of the file; one that is of no further use is removed."""
         self._executor.shutdown()
+        has_rows = self._database.execute("select 1 from attempts limit 1").fetchone() is not None
         undone = self._database.execute("select 1 from attempts where stage != ? limit 1", (Stage.FINISHED,)).fetchone()
         self._database.close()
         if self._temporary and undone is None:
-            for file in (self.path, self.path.with_name(self.path.name + ".lock")):
-                file.unlink(missing_ok=True)
+            self.path.with_name(self.path.name + ".lock").unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+        elif not has_rows and not self._keep_empty:
+            self.path.unlink(missing_ok=True)  # the lock's file stays: its name may be waited for
         self._lock.close()
 
     def _start_writing(self) -> None:
@@ -188,6 +217,16 @@ class Journal:
         rows = [(_id(entry), *entry[:7], entry.stage.value, entry.outcome, now) for entry in latest.values()]
         with self._database:
             self._database.executemany(_PUT, rows)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        with self._database:
+            self._database.execute(_COUNT)
+            self._database.executemany("delete from attempts where key = ?", [(key,) for key in keys])
+
+    def _deleted(self, deletion: Future[None]) -> None:
+        """Entries that stay are no harm to a run: only this file does not get smaller."""
+        if error := deletion.exception():
+            _log.warning("%s: cannot be made smaller: %s", self.path, error)
 
 
 def _id(entry: Entry) -> int:

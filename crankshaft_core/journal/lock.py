@@ -7,13 +7,13 @@ import os
 import socket
 from pathlib import Path
 
-from crankshaft_core.errors import JournalError
+from crankshaft_core.errors import JournalInUseError
 
 __all__ = ["OwnerLock"]
 
 
 class OwnerLock:
-    """Held from construction to `close`. Raises JournalError naming the owner if another process holds it."""
+    """Held from construction to `close`. Raises JournalInUseError naming the owner if another process holds it."""
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -22,7 +22,7 @@ class OwnerLock:
         except OSError as error:
             owner = os.read(self._fd, 200).decode(errors="replace").strip() or "another process"
             os.close(self._fd)
-            raise JournalError(
+            raise JournalInUseError(
                 f"{path.with_suffix('')}: in use by {owner}. Wait for it, stop it, or use another journal"
             ) from error
         os.ftruncate(self._fd, 0)

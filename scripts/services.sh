@@ -40,8 +40,11 @@ own_services() {
 
 stop_services() {
   [ -n "$own" ] || return 0
-  for service in $services; do
-    "tests/services/$service" down >/dev/null 2>&1 || echo "$service did not stop" >&2
+  for base in "$own"/gw* "$own"; do
+    [ -d "$base" ] || continue
+    for service in $services; do
+      CRANKSHAFT_TEST_SERVICES=$base "tests/services/$service" down >/dev/null 2>&1 || echo "$service did not stop" >&2
+    done
+    [ ! -d "$base" ] || rmdir "$base"
   done
-  [ ! -d "$own" ] || rmdir "$own"
 }

@@ -10,12 +10,15 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.services.running import ContainerEngine, GridEngine, Services, Slurm, Sshd, UnavailableError
+
+if TYPE_CHECKING:
+    from tests.side_by_side import ByService
 
 HERE = Path(__file__).parent
 
@@ -31,6 +34,14 @@ T = TypeVar("T")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is fast, and tells most precisely what is wrong, comes first."""
     items.sort(key=_rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByService:
+    """Of `pytest -n`, whose processes have services of their own each."""
+    from tests.side_by_side import ByService
+
+    return ByService(config)
 
 
 def _rank(item: pytest.Item) -> tuple[int, bool]:

@@ -151,7 +151,7 @@ class Services:
         if base is None:
             return
         with ExitStack() as stops:
-            if not self._given:
+            if not self._given or "PYTEST_XDIST_WORKER" in os.environ:
                 stops.callback(shutil.rmtree, base, ignore_errors=True)  # mostly gone with the last service
             for script in self._ours:
                 stops.callback(_run, script, base, "down")
@@ -176,7 +176,10 @@ class Services:
 
     def _make_base(self) -> Path:
         if self._given:
-            return Path(self._given)
+            # of the processes of `pytest -n` each has its own
+            base = Path(self._given, os.environ.get("PYTEST_XDIST_WORKER", ""))
+            base.mkdir(mode=0o755, exist_ok=True)
+            return base
         base = Path(tempfile.mkdtemp(prefix="crankshaft-services-"))
         base.chmod(0o755)  # jobs and logins of another user pass through it
         return base

@@ -2,15 +2,18 @@
 
     python benchmarks/snakemake_slurm.py [JOBS]        (default: 60)
 
-The Slurm of tests/services runs on this machine. The peers are snakemake-executor-plugin-slurm and
-snakemake-executor-plugin-cluster-generic, with their own defaults; those that are not installed are left out, and said
-so. Each runs the same JOBS independent rules, `--jobs JOBS`, from an empty directory; the wall time is Snakemake's own.
+The Slurm of tests/services runs on this machine. The peers are snakemake-executor-plugin-slurm, with its defaults and
+once more told to look at its jobs at once (its default is 40 s later) and to submit them as one array, and
+snakemake-executor-plugin-cluster-generic. Those that are not installed are left out, and said so. Each runs the same
+JOBS independent rules, `--jobs JOBS`, from an empty directory; the wall time is that of the whole command.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the services of the tests
 
-from tests.services.running import Services
+from tests.services.running import Services, Slurm
 
 SNAKEFILE = """
 rule all:
@@ -32,12 +35,20 @@ rule one:
 """
 CONFIG = '[[backends]]\nname = "slurm"\npreset = "slurm"\nmax_tasks = 1000\n'
 SBATCH = "sbatch --parsable --mem={resources.mem_mb}M --time={resources.runtime} --output=/dev/null"
+SLURM = ("--executor", "slurm", "--default-resources", "slurm_account=acct", "slurm_partition=normal")
 
 EXECUTORS = {
     "crankshaft": ["--executor", "crankshaft"],
-    "slurm": ["--executor", "slurm", "--default-resources", "slurm_account=acct", "slurm_partition=normal"],
+    "slurm": [*SLURM],
+    "slurm, tuned": [*SLURM, "--slurm-init-seconds-before-status-checks", "1", "--slurm-array-jobs", "all"],
     "cluster-generic": ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", SBATCH],
 }
+
+SRUN = """#!/bin/sh
+SLURM_CONF={conf} exec {srun} "$@"
+"""
+"""Inside a job the slurm plugin starts `srun` without SLURM_CONF, so it works where the configuration is in /etc/slurm.
+That of our Slurm is elsewhere."""
 
 
 def measured(executor: str, jobs: int, environment: dict[str, str]) -> float | None:
@@ -59,20 +70,34 @@ def measured(executor: str, jobs: int, environment: dict[str, str]) -> float | N
 
 
 def installed(executor: str) -> bool:
-    return importlib.util.find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}") is not None
+    plugin = EXECUTORS[executor][1].replace("-", "_")
+    return importlib.util.find_spec(f"snakemake_executor_plugin_{plugin}") is not None
+
+
+def surroundings(slurm: Slurm, programs: Path) -> dict[str, str]:
+    """The environment of all of them."""
+    real = shutil.which("srun")
+    assert real is not None
+    srun = programs / "srun"
+    srun.write_text(SRUN.format(conf=shlex.quote(str(slurm.conf)), srun=real))
+    srun.chmod(0o755)
+    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, **slurm.env, "PATH": path}
 
 
 def main(jobs: int) -> None:
-    with closing(Services(Path(__file__).parents[1] / "tests" / "services")) as services:
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = {**os.environ, **services.slurm().env, "PATH": path}
+    with (
+        closing(Services(Path(__file__).parents[1] / "tests" / "services")) as services,
+        tempfile.TemporaryDirectory() as programs,
+    ):
+        environment = surroundings(services.slurm(), Path(programs))
         ours = measured("crankshaft", jobs, environment)
         if ours is None:
             sys.exit(1)
         print(f"{jobs} jobs: crankshaft {ours:.1f} s", flush=True)
-        for peer in ("slurm", "cluster-generic"):
+        for peer in [name for name in EXECUTORS if name != "crankshaft"]:
             if not installed(peer):
-                print(f"snakemake-executor-plugin-{peer} is not installed")
+                print(f"{peer}: the plugin is not installed")
                 continue
             theirs = measured(peer, jobs, environment)
             if theirs is not None:

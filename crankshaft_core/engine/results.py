@@ -23,7 +23,7 @@ from crankshaft_core.errors import (
 )
 from crankshaft_core.task import TaskResult, Verdict
 
-__all__ = ["error_of", "from_journal", "result_of", "to_journal"]
+__all__ = ["error_of", "from_journal", "reason_of", "result_of", "to_journal"]
 
 _ERRORS: Mapping[Verdict, type[BackendError]] = {
     Verdict.OUT_OF_MEMORY: OutOfMemoryError,
@@ -39,6 +39,11 @@ _ERRORS: Mapping[Verdict, type[BackendError]] = {
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 _TAIL_BYTES = 4096
 _KEPT = tuple(field.name for field in dataclasses.fields(Outcome) if not field.name.endswith("_tail"))
+
+
+def reason_of(error: Exception, *, backend: str) -> str:
+    """The error's words for an event, which names the backend by itself."""
+    return str(error).removeprefix(f"{backend}: ")
 
 
 def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> TaskResult:

@@ -10,6 +10,7 @@ from crankshaft_core.backends.base import Attempt, Backend, Job, Outcome
 from crankshaft_core.engine.cancellation import Cancellation
 from crankshaft_core.engine.gate import Gate
 from crankshaft_core.engine.live import LiveTask, Withdrawn
+from crankshaft_core.engine.results import reason_of
 from crankshaft_core.engine.watch import Watch
 from crankshaft_core.errors import (
     AnswerLostError,
@@ -89,7 +90,7 @@ class Submission:
 
     def _hold(self, live: LiveTask, error: BackendError, retry_after: float | None) -> None:
         self._gate.defer(retry_after)
-        self._publish(TaskHeld(live.id, live.name, live.backend, str(error)))
+        self._publish(TaskHeld(live.id, live.name, live.backend, reason_of(error, backend=live.backend)))
 
     def _shut_out(self, live: LiveTask, error: AuthenticationError) -> None:
         """Accounts get locked by trying: who was never let in fails at once, with all that wait behind it.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from crankshaft_core.backends.base import Backend, Job, JobState, Outcome, Phase
 from crankshaft_core.engine.live import LiveTask
+from crankshaft_core.engine.results import reason_of
 from crankshaft_core.errors import AuthenticationError, BackendError
 from crankshaft_core.events import BackendRecovered, BackendUnreachable, Event, TaskStarted
 from crankshaft_core.task import Verdict
@@ -222,7 +223,8 @@ class Watch:
             delay = _LOCKED_OUT
         self._delay = random.uniform(delay / 2, delay)  # noqa: S311 - jitter
         if self._failures == 1:
-            self._publish(BackendUnreachable(self._name, str(error), len(self._lives), self._delay))
+            reason = reason_of(error, backend=self._name)
+            self._publish(BackendUnreachable(self._name, reason, len(self._lives), self._delay))
 
     def _reachable(self) -> None:
         if self._failures:

@@ -175,6 +175,18 @@ async def test_a_deferred_submit_is_held_and_is_no_attempt(start: StartEngine, s
     assert [event.reason for event in events if isinstance(event, TaskHeld)] == ["QOSMaxSubmitJobPerUserLimit"] * 3
 
 
+async def test_events_name_the_backend_once(start: StartEngine, system: System) -> None:
+    system.instant = True
+    system.faults["submit"] = [SubmitDeferred("m: a limit", retry_after=0.01)]
+    system.faults["poll"] = [TransportError("m: the directory is gone")]
+    events: list[object] = []
+    async with start() as engine:
+        engine.subscribe(events.append)
+        await engine.run("m", task())
+    reasons = [event.reason for event in events if isinstance(event, TaskHeld | BackendUnreachable)]
+    assert reasons == ["a limit", "the directory is gone"]
+
+
 async def test_who_is_never_let_in_fails_at_once_and_is_not_tried_again(start: StartEngine, system: System) -> None:
     system.faults["submit"] = [AuthenticationError("no key is accepted")]
     async with start(config(max_tasks=1)) as engine:

@@ -32,6 +32,7 @@ PLACEHOLDERS = frozenset(
         "ram",
         "ram_mb",
         "ram_mb_per_cpu",
+        "vmem_mb_per_cpu",
         "script",
         "task_dir",
         "time_min",
@@ -45,7 +46,7 @@ OPTIONAL = frozenset(["clusters", "constraint", "gres", "nodes", "pe", "qos", "r
 """Attributes that templates may ask for although nobody has set them."""
 
 _NAME = re.compile(r"(?<!\\)~\{([A-Za-z_][\w.-]*)(?:>\d+)?(\??)")
-_RAM_IN_MIB = re.compile(r"(\S*)~\{(ram_mb(?:_per_cpu)?)\}([GgTt])(i?[Bb])?(?![A-Za-z0-9])")
+_RAM_IN_MIB = re.compile(r"(\S*)~\{(ram_mb(?:_per_cpu)?|vmem_mb_per_cpu)\}([GgTt])(i?[Bb])?(?![A-Za-z0-9])")
 
 
 def unknown_placeholders(template: str, attributes: Collection[str]) -> list[str]:

@@ -16,6 +16,10 @@ __all__ = ["OPTIONAL", "task_values"]
 OPTIONAL = ("queue", "account", "qos", "constraint", "reservation", "clusters", "gres", "nodes", "pe")
 """Attributes that templates may ask for although nobody has set them."""
 
+_LEAST_VMEM_MB = 2048
+"""Address space that any job may have, in MiB: an interpreter reserves several times what it uses. Snakemake inside a
+job uses 150 and reserves 500, numpy adds a stack for each core."""
+
 
 def task_values(attempt: Attempt, config: GenericConfig) -> dict[str, Value]:
     """The values that follow from the task and the configuration alone. Raises SubmitError if no queue fits."""
@@ -42,6 +46,7 @@ def _resources(resources: Resources) -> Mapping[str, Value]:
         "ram": _plain(resources.ram),
         "ram_mb": _whole(ram_mb),
         "ram_mb_per_cpu": _whole(None if ram_mb is None else math.ceil(ram_mb / cpu)),
+        "vmem_mb_per_cpu": _whole(None if ram_mb is None else math.ceil(max(ram_mb, _LEAST_VMEM_MB) / cpu)),
         "disk": _plain(resources.disk),
         "disk_mb": _whole(_mib(resources.disk)),
         "gpu": _whole(resources.gpu or None),

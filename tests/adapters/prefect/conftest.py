@@ -28,6 +28,7 @@ def _prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         environment.setenv("PREFECT_HOME", str(home))
         environment.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         environment.setenv("PREFECT_SERVER_LOGGING_LEVEL", "ERROR")
+        environment.setenv("PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS", "0.2")
         yield home
 
 
@@ -35,7 +36,7 @@ def _prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def prefect_url(_prefect_home: Path) -> Iterator[str]:
     """The server's URL, also for flows in processes of their own."""
     quiet = temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"})  # many tests have no flow
-    with quiet, prefect_test_harness(server_startup_timeout=120):
+    with quiet, prefect_test_harness(server_startup_timeout=240):
         yield str(PREFECT_API_URL.value())
 
 

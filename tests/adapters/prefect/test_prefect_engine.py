@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prefect import flow, tags, task
 from prefect.cache_policies import INPUTS
+from prefect.client.orchestration import get_client
 from prefect.context import TagsContext
 from prefect.transactions import transaction
 
@@ -143,6 +144,23 @@ def test_tags_are_known_on_the_worker(runner: CrankshaftTaskRunner) -> None:
 
     with runner, tags("one", "two"):
         assert runner.submit(tagged, {}).result() == {"one", "two"}
+
+
+def test_no_more_run_at_once_than_their_tag_allows(runner: CrankshaftTaskRunner, tmp_path: Path) -> None:
+    @task(tags=["licence"])
+    def alone() -> bool:
+        import time
+
+        (tmp_path / "busy").mkdir()
+        time.sleep(0.2)
+        (tmp_path / "busy").rmdir()
+        return True
+
+    with get_client(sync_client=True) as client:
+        client.create_concurrency_limit("licence", 1)
+    with runner:
+        futures = [runner.submit(alone, {}) for _ in range(3)]
+        assert [future.result() for future in futures] == [True] * 3
 
 
 def test_a_retry_condition_is_asked_here(

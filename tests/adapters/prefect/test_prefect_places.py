@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,20 @@ import pytest
 from prefect import flow, task
 
 from prefect_crankshaft import CrankshaftTaskRunner
-from tests.services.running import ContainerEngine, Slurm, Sshd
+from tests.services.running import ContainerEngine, GridEngine, Slurm, Sshd
 from tests.services.tes_server import PROFILES, serving
 
 BARE = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 QUICK = "poll_interval = 0.2\nsweep_interval = 0.5\ngrace = '2s'\nsubmit_rate = 1000\n"
+LARGE = os.urandom(1 << 20)
 
 pytestmark = pytest.mark.skipif(not Path(BARE).exists(), reason=f"the system has no {BARE}")
 
 Place = Callable[[Path, pytest.FixtureRequest], str]
+
+
+def local(tmp_path: Path, _request: pytest.FixtureRequest) -> str:
+    return f"preset = 'local'\nwork_dir = '{tmp_path}/work'\nmax_tasks = 4\n"
 
 
 def batch(tmp_path: Path, _request: pytest.FixtureRequest) -> str:
@@ -39,10 +45,20 @@ states = {{ pending = 'PENDING', running = 'RUNNING' }}
 
 
 def slurm(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    service: Slurm = request.getfixturevalue("slurm")
-    for name, value in service.env.items():
-        request.getfixturevalue("monkeypatch").setenv(name, value)
-    return f"preset = 'slurm'\nwork_dir = '{tmp_path / 'work'}'\n{QUICK}"
+    return scheduler("slurm", tmp_path, request)
+
+
+def sge(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    return scheduler("sge", tmp_path, request)
+
+
+def scheduler(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    service: Slurm | GridEngine = request.getfixturevalue(name)
+    environment = pytest.MonkeyPatch()
+    request.addfinalizer(environment.undo)
+    for variable, value in service.env.items():
+        environment.setenv(variable, value)
+    return f"preset = '{name}'\nwork_dir = '{tmp_path / 'work'}'\n{QUICK}"
 
 
 def slurm_by_ssh(_tmp_path: Path, request: pytest.FixtureRequest) -> str:
@@ -71,21 +87,26 @@ def tes(tmp_path: Path, request: pytest.FixtureRequest) -> str:
     return f"kind = 'TES'\nurl = '{url}'\nstorage = 'file://{tmp_path}/storage'\npoll_interval = 0.1\n"
 
 
-PLACES: dict[str, Place] = {"batch": batch, "slurm": slurm, "slurm-by-ssh": slurm_by_ssh, "docker": docker, "tes": tes}
+PLACES: dict[str, Place] = {
+    "local": local,
+    "batch": batch,
+    "slurm": slurm,
+    "slurm-by-ssh": slurm_by_ssh,
+    "sge": sge,
+    "docker": docker,
+    "tes": tes,
+}
 IMAGES = {"docker": "busybox:local", "tes": "any"}
-
-
-@pytest.fixture(params=PLACES)
-def there(request: pytest.FixtureRequest, tmp_path: Path) -> CrankshaftTaskRunner:
-    """A runner of that place."""
-    config = tmp_path / "there.toml"
-    config.write_text("[[backends]]\nname = 'there'\n" + PLACES[request.param](tmp_path, request))
-    return CrankshaftTaskRunner("there", config=config, python=BARE, image=IMAGES.get(request.param))
 
 
 @task
 def double(value: Any) -> Any:
     return 2 * value
+
+
+@task
+def fail() -> None:
+    raise LookupError("nothing there")
 
 
 @task
@@ -99,50 +120,74 @@ def modules() -> list[str]:
     return sought
 
 
-def test_results_and_exceptions_come_back(there: CrankshaftTaskRunner) -> None:
-    @task
-    def fail() -> None:
-        raise LookupError("nothing there")
+@task
+def tripled(value: int) -> int:
+    import beside_there  # type: ignore[import-not-found] # the worker finds it: it travels along
 
-    @flow(task_runner=there)
-    def working() -> list[int]:
-        failed = fail.submit()
-        results = double.map([1, 2, double.submit(3)]).result()
-        with pytest.raises(LookupError, match="nothing there"):
-            failed.result()
-        return results
-
-    assert working() == [2, 4, 12]
+    return int(beside_there.triple(value))
 
 
-def test_only_cloudpickle_comes_along(there: CrankshaftTaskRunner) -> None:
-    with there:
-        prefect, cloudpickle = there.submit(modules, {}).result()
+@dataclass(frozen=True)
+class Returned:
+    """What came back from a place."""
+
+    doubled: list[int]
+    error: BaseException | None
+    modules: list[str]
+    tripled: int
+    large: bytes
+
+
+@flow
+def everything() -> Returned:
+    failed, found, three, large = fail.submit(), modules.submit(), tripled.submit(2), double.submit(LARGE)
+    return Returned(
+        doubled=double.map([1, 2, double.submit(3)]).result(),
+        error=failed.result(raise_on_failure=False),
+        modules=found.result(),
+        tripled=three.result(),
+        large=large.result(),
+    )
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def returned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Returned]:
+    """The flow ran in that place, once for all tests."""
+    tmp_path = tmp_path_factory.mktemp("there")
+    config = tmp_path / "there.toml"
+    config.write_text("[[backends]]\nname = 'there'\n" + PLACES[request.param](tmp_path, request))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "beside_there.py").write_text("def triple(value):\n    return 3 * value\n")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        environment.syspath_prepend(str(tmp_path / "own"))
+        environment.delitem(sys.modules, "beside_there", raising=False)
+        __import__("beside_there")
+        runner = CrankshaftTaskRunner("there", config=config, python=BARE, image=IMAGES.get(request.param))
+        yield everything.with_options(task_runner=runner)()
+
+
+def test_results_come_back(returned: Returned) -> None:
+    assert returned.doubled == [2, 4, 12]
+
+
+def test_an_exception_comes_back(returned: Returned) -> None:
+    assert isinstance(returned.error, LookupError)
+    assert "nothing there" in str(returned.error)
+
+
+def test_only_cloudpickle_comes_along(returned: Returned) -> None:
+    prefect, cloudpickle = returned.modules
     assert prefect == ""
     assert "cloudpickle.zip" in cloudpickle
 
 
-def test_modules_beside_the_flow_come_along(
-    there: CrankshaftTaskRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "beside_there.py").write_text("def triple(value):\n    return 3 * value\n")
-    monkeypatch.syspath_prepend(str(tmp_path / "own"))
-    monkeypatch.delitem(sys.modules, "beside_there", raising=False)
-    triple = __import__("beside_there").triple
-
-    @task
-    def use(value: int) -> int:
-        return int(triple(value))
-
-    with there:
-        assert there.submit(use, {"value": 2}).result() == 6
+def test_modules_beside_the_flow_come_along(returned: Returned) -> None:
+    assert returned.tripled == 6
 
 
-def test_large_values_travel(there: CrankshaftTaskRunner) -> None:
-    value = os.urandom(1 << 20)
-    with there:
-        assert there.submit(double, {"value": value}).result() == 2 * value
+def test_large_values_travel(returned: Returned) -> None:
+    assert returned.large == 2 * LARGE
 
 
 def test_without_storage_a_tes_server_is_refused_before_submit(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from prefect import allow_failure, flow, task, unmapped
 from prefect.futures import as_completed
@@ -177,6 +178,12 @@ def test_values_come_back_equal_and_of_their_class(value: object, runner: Cranks
 def test_arrays_travel(runner: CrankshaftTaskRunner) -> None:
     with runner:
         assert (runner.submit(double, {"value": np.arange(5)}).result() == 2 * np.arange(5)).all()
+
+
+def test_tables_travel(runner: CrankshaftTaskRunner) -> None:
+    table = pd.DataFrame({"sample": ["amber", "beryl"], "reads": [7, 8]}).set_index("sample")
+    with runner:
+        pd.testing.assert_frame_equal(runner.submit(double, {"value": table}).result(), 2 * table)
 
 
 def test_fifty_megabytes_travel_in_and_out(runner: CrankshaftTaskRunner) -> None:

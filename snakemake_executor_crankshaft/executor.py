@@ -122,6 +122,7 @@ class Executor(RealExecutor):
     def _inner_run(self, job: Any) -> InnerRun:
         from snakemake_executor_crankshaft.arguments import split_arguments
         from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments
+        from snakemake_executor_crankshaft.containers import of_the_image
 
         spawned = self.workflow.spawned_job_args_factory
         arguments = (
@@ -131,7 +132,9 @@ class Executor(RealExecutor):
             *quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group()),
         )
         precommand = spawned.precommand(executor_common_settings=self.common_settings)
-        return InnerRun(self.get_python_executable(), self._snakefile(), arguments, precommand)
+        if self._run.brings_this_python(job):
+            return InnerRun(sys.executable, self._snakefile(), arguments, precommand)
+        return InnerRun("python", self._snakefile(), of_the_image(arguments), precommand)
 
     def _job_args(self, job: Any) -> str:
         inherited = cast("Any", super()).get_job_args

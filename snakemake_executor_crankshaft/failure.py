@@ -23,6 +23,17 @@ _SMALL_TALK = re.compile(
 )
 """Lines of an inner Snakemake that tell nothing of the job."""
 
+_NO_SNAKEMAKE = re.compile(
+    r"No module named '?snakemake|\bexec:? \"?python\"?(?: failed)?: |failed to exec pid1: |"
+    r"python: (?:command )?not found"
+)
+"""What is said by Python without Snakemake, and by engines, their inits and shells without Python."""
+
+_NEEDS_SNAKEMAKE = (
+    "Every job runs an inner Snakemake, so its image must have Snakemake in it (`python -m snakemake`): choose another "
+    "image, or mount the environment that this Snakemake runs from. See docs/snakemake.md."
+)
+
 _RAISE = {Verdict.OUT_OF_MEMORY: "mem_mb", Verdict.TIME_LIMIT: "runtime"}
 """What to ask for more of."""
 
@@ -43,7 +54,7 @@ def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str]) -> Fai
         return None if outcome.ok else _with_output(_plain(outcome).failure_message(), outcome, rules)
     if isinstance(outcome, BackendError) and outcome.result is not None:
         return _with_output(str(outcome), outcome.result, rules)
-    return Failure(str(outcome) or type(outcome).__name__)
+    return Failure("\n".join([str(outcome) or type(outcome).__name__, *_advice(str(outcome))]))
 
 
 def _with_output(summary: str, result: TaskResult, rules: Iterable[str]) -> Failure:
@@ -51,11 +62,16 @@ def _with_output(summary: str, result: TaskResult, rules: Iterable[str]) -> Fail
     if result.verdict in _RAISE:
         named = ", ".join(repr(rule) for rule in sorted(set(rules)))
         lines.append(f"Raise {_RAISE[result.verdict]} in rule {named}.")
+    lines += _advice(f"{summary}\n{result.stderr_tail}")
     said = _plain(result).stderr_tail.splitlines()[-_LINES:]
     if said:
         lines += ["stderr ends with:", *("    " + line for line in said)]
     logs = tuple(path for path in (result.stdout, result.stderr) if path)
     return Failure("\n".join(lines), result.job_id, logs)
+
+
+def _advice(words: str) -> list[str]:
+    return [_NEEDS_SNAKEMAKE] if _NO_SNAKEMAKE.search(words) else []
 
 
 def _plain(result: TaskResult) -> TaskResult:

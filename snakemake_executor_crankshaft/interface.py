@@ -47,6 +47,7 @@ class SingleJob(Job, Protocol):
 
     rule: Rule
     input: Any
+    output: Any
 
 
 class GroupJob(Job, Protocol):

@@ -8,9 +8,10 @@ from typing import Any
 
 from crankshaft_core.backends.opening import OpenBackend, open_backend
 from crankshaft_core.blocking import BlockingEngine, TaskFuture
-from crankshaft_core.config import BackendConfig, Config
+from crankshaft_core.config import BackendConfig, Config, DockerConfig
 from crankshaft_core.errors import ConfigError
 from snakemake_executor_crankshaft.command import InnerRun
+from snakemake_executor_crankshaft.containers import brings_this_python, hidden_from, with_mounts
 from snakemake_executor_crankshaft.environment import job_environment
 from snakemake_executor_crankshaft.guesses import guesses
 from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
@@ -37,13 +38,13 @@ class Run:
         logger: Logger,
         open_backend: OpenBackend = open_backend,
     ) -> None:
-        self._config = config
+        self._config = with_mounts(config, surroundings)
         self._surroundings = surroundings
         self._logger = logger
         self._places: dict[str, Place] = {}
         self._said: set[str] = set()
         self._live: set[TaskFuture] = set()
-        self._engine = BlockingEngine(config, open_backend=open_backend)
+        self._engine = BlockingEngine(self._config, open_backend=open_backend)
         self._engine.__enter__()
         self._unsubscribe = self._engine.subscribe(Notices(logger.info))
         self._reporter: Reporter[Any] = Reporter(report, failed)
@@ -53,13 +54,19 @@ class Run:
 
         What cannot be evaluated before other jobs have run is checked when its turn comes.
         """
-        self._place(self._config.choose(self._surroundings.backend))
-        problems: dict[str, None] = {}
-        for job in jobs:
-            if not job.is_local and not ROUTED.isdisjoint(job.rule.resources.keys()):
+        usual = self._config.choose(self._surroundings.backend)
+        self._place(usual)
+        problems = dict.fromkeys(hidden_from(usual, self._surroundings))
+        for job in () if problems else jobs:
+            routed = not ROUTED.isdisjoint(job.rule.resources.keys())
+            if not job.is_local and (routed or isinstance(usual, DockerConfig)):
                 problems.update(dict.fromkeys(self._problems(job)))
         if problems:
             raise ConfigError(list(problems))
+
+    def brings_this_python(self, job: Job) -> bool:
+        """The job has this interpreter and its packages where it runs. Raises ConfigError."""
+        return self._shares_software(self._backend(job))
 
     def start(self, job: Job, info: object, inner: InnerRun) -> None:
         """Hand the job to its backend and return at once. Raises ConfigError if that cannot take it."""
@@ -116,19 +123,24 @@ class Run:
             raise ConfigError([f"rule {_rules(job)}: {problem}" for problem in error.problems]) from error
 
     def _environment(self, backend: BackendConfig) -> Mapping[str, str]:
-        shared = self._surroundings.shared_software
+        shared = self._shares_software(backend)
         return job_environment(self._surroundings.env, backend.env, os.environ, shared=shared)
+
+    def _shares_software(self, backend: BackendConfig) -> bool:
+        return self._surroundings.shared_software and brings_this_python(backend, self._surroundings)
 
     def _problems(self, job: SingleJob) -> list[str]:
         from snakemake_interface_common.exceptions import WorkflowError
 
         try:
-            self._request(job, self._backend(job))
+            backend = self._backend(job)
+            self._request(job, backend)
+            hidden = hidden_from(backend, self._surroundings, job)
+            return [f"rule {_rules(job)}: {problem}" for problem in hidden]
         except ConfigError as error:
             return list(error.problems)
         except WorkflowError:
             return []  # a function of files that are not there yet
-        return []
 
     def _place(self, backend: BackendConfig) -> Place:
         if backend.name not in self._places:

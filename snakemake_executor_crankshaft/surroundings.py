@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
@@ -27,6 +28,8 @@ class Surroundings:
     """`--jobs`."""
     is_preemptible: Callable[[str], bool]
     """`--preemptible-rules`, by rule."""
+    sources: tuple[str, ...] = ()
+    """The Snakefile's directory and the configuration files, if the jobs read them where they are."""
 
     @classmethod
     def of(cls, workflow: Any, *, backend: str | None) -> Surroundings:
@@ -39,4 +42,12 @@ class Surroundings:
             env=dict(workflow.spawned_job_args_factory.envvars()),
             jobs=workflow.resource_settings.nodes,
             is_preemptible=workflow.remote_execution_settings.preemptible_rules.is_preemptible,
+            sources=_sources(workflow) if SharedFSUsage.SOURCES in storage.shared_fs_usage else (),
         )
+
+
+def _sources(workflow: Any) -> tuple[str, ...]:
+    """A Snakefile may also be a URL."""
+    snakefile = Path(str(workflow.main_snakefile))
+    directory = [str(snakefile.parent)] if snakefile.is_absolute() else []
+    return (*directory, *(str(Path(path).absolute()) for path in workflow.overwrite_configfiles))

@@ -57,7 +57,8 @@ class DockerConfig(CommonConfig):
     pull: Literal["missing", "always", "never"] = "missing"
     """When images are pulled: `"missing"`, `"always"` or `"never"`."""
     user: str | None = None
-    """`uid[:gid]` or a name; else the caller's, so that the files are the caller's. `"image"`: the image's own."""
+    """`uid[:gid]` or a name; else the caller's, so that the files are the caller's. `"image"`: the image's own.
+    Users by number, but root, have HOME=/tmp and their login name as USER, unless `env` says otherwise."""
     mounts: tuple[Mount, ...] = ()
     """More bind mounts: `"source:target[:ro]"`, or tables of source, target, read_only."""
     platform: str | None = None

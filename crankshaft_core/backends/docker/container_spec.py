@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from crankshaft_core.backends.docker.environment import account_env
 from crankshaft_core.backends.docker.layout import TASK_DIR, resolve
 from crankshaft_core.backends.docker.plan import Plan, image_of
 from crankshaft_core.task import Execution, Resources
@@ -52,7 +53,7 @@ def argv(execution: Execution, base: str | None) -> list[str]:
 
 def environment(plan: Plan, execution: int) -> Mapping[str, str]:
     """The variables of one execution."""
-    return {**plan.env, **plan.attempt.task.executions[execution].env}
+    return {**account_env(plan.user), **plan.env, **plan.attempt.task.executions[execution].env}
 
 
 def work_dir(plan: Plan, execution: int) -> str | None:

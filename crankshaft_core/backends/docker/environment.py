@@ -1,13 +1,16 @@
-"""Variables that the configuration gives to every task."""
+"""Variables that every task gets: those of the configuration, and of its user."""
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from crankshaft_core.config import Environment
 
-__all__ = ["configured_env"]
+__all__ = ["account_env", "configured_env"]
+
+_HOME = "/tmp"  # noqa: S108 - of the container, which the task has to itself
 
 
 def configured_env(environment: Environment, caller: Mapping[str, str]) -> dict[str, str]:
@@ -18,6 +21,22 @@ def configured_env(environment: Environment, caller: Mapping[str, str]) -> dict[
         if _matches(name, environment.allow or ()) and not _matches(name, environment.deny)
     }
     return {**allowed, **environment.values}
+
+
+def account_env(user: str | None) -> dict[str, str]:
+    """HOME and USER for a `user` by number, whom images do not know: the engine would make `/` the home.
+
+    Snakemake, matplotlib and many others write to the one, and ask for the other.
+    """
+    uid = (user or "").partition(":")[0]
+    return {"HOME": _HOME, "USER": _login(int(uid))} if uid.isdigit() and int(uid) else {}
+
+
+def _login(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

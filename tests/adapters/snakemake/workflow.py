@@ -20,6 +20,8 @@ class Workflow:
     """Everything is in here: the working directory, and what else a user's home would hold."""
     name: str = "work"
     env: Mapping[str, str] = field(default_factory=dict)
+    umask: int = -1
+    """Of what is started; -1: this process's."""
 
     @property
     def dir(self) -> Path:
@@ -55,6 +57,7 @@ class Workflow:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            umask=self.umask,
         )
 
     def environment(self) -> dict[str, str]:

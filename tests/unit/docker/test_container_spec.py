@@ -122,8 +122,18 @@ def test_a_tasks_network_is_over_the_configured_one() -> None:
 
 def test_variables_of_the_configuration_are_under_the_tasks() -> None:
     wanted = Task(executions=(Execution(command="true", env={"A": "mine"}),))
-    config = container_config(plan(wanted, env={"A": "theirs", "B": "b"}), 0, init=True)
+    config = container_config(plan(wanted, env={"A": "theirs", "B": "b"}, user="image"), 0, init=True)
     assert config["Env"] == ["A=mine", "B=b"]
+
+
+def test_a_user_whom_no_image_knows_has_a_home_and_a_name() -> None:
+    config = container_config(plan(task(), user="4321:1", env={"USER": "me"}), 0, init=True)
+    assert config["Env"] == ["HOME=/tmp", "USER=me"]
+
+
+@pytest.mark.parametrize("user", ["0", "0:0", "nobody", "image"])
+def test_a_user_whom_the_image_knows_has_what_it_says(user: str) -> None:
+    assert "Env" not in container_config(plan(task(), user=user), 0, init=True)
 
 
 def test_a_task_without_an_image_is_refused_with_the_ways_out() -> None:

@@ -38,7 +38,7 @@ class Children:
         self._watched: dict[str, int] = {}
         """Descriptors that become readable when the process ends (pidfd_open(2))."""
 
-    def start(self, attempt: str, argv: list[str], *, env: Mapping[str, str], log: str) -> ProcessId:
+    def start(self, attempt: str, argv: list[str], *, env: Mapping[bytes, bytes], log: str) -> ProcessId:
         """Start a process that outlives us; its output goes to the file `log`. Raises OSError."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         pid = os.posix_spawn(
@@ -61,6 +61,10 @@ class Children:
     def id(self, attempt: str) -> ProcessId | None:
         """The process that was started here for an attempt."""
         return self._ids.get(attempt)
+
+    def is_watched(self, attempt: str) -> bool:
+        """It has not ended yet, or `exited` will be called for its end."""
+        return attempt in self._watched
 
     def usage(self, attempt: str) -> Usage | None:
         """What a child of ours that has ended used; None if it is none, or still there."""

@@ -39,12 +39,16 @@ def write_new(path: str, content: bytes, *, mode: int = 0o600) -> None:
 def tail(path: str) -> str:
     """The last TAIL bytes of a file as text; empty when there is none."""
     try:
-        with Path(path).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL))
-            return text_tail(file.read(TAIL))
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
+    try:
+        size = os.fstat(descriptor).st_size
+        return text_tail(os.pread(descriptor, TAIL, max(0, size - TAIL))) if size else ""
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def text_tail(data: bytes) -> str:

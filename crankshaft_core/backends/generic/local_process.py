@@ -52,7 +52,7 @@ class LocalProcesses:
         if owner is not None:
             return owner
         job = self._renderer.job(attempt)
-        env = os.environ | variables(job.steps) | {MARK: attempt.id}
+        env = os.environb | encoded(variables(job.steps)) | {os.fsencode(MARK): os.fsencode(attempt.id)}
         write = functools.partial(self._run.write, job)
         try:
             if attempt.inputs:
@@ -137,6 +137,9 @@ class LocalProcesses:
 
     def _state(self, job: Job) -> JobState | None:
         """What is known without asking anybody. The record is looked for after the process: it is written before."""
+        child = self._children.id(job.attempt)
+        if child is not None and self._children.is_watched(job.attempt):
+            return JobState(Phase.RUNNING, id=None if str(child) == job.id else str(child), node=child.host)
         process = self._process(job)
         if process is None:
             return JobState(Phase.ENDED) if self._run.ended(job.attempt) else JobState(Phase.MISSING)
@@ -176,3 +179,8 @@ class LocalProcesses:
             ended += "; it was killed, or the machine was restarted"
         said = self._run.log(job.attempt)
         return Outcome(Verdict.LOST, detail=f"{ended}. {said}" if said else ended)
+
+
+def encoded(env: Mapping[str, str]) -> dict[bytes, bytes]:
+    """As the kernel takes it, which spares each start the decoding of our own environment."""
+    return {os.fsencode(name): os.fsencode(value) for name, value in env.items()}

@@ -119,10 +119,16 @@ def _scan() -> Iterator[Seen]:
 def _stat(pid: int) -> list[str] | None:
     """The fields from the third on (proc(5)); the second, the name, may hold spaces and brackets."""
     try:
-        text = _PROC.joinpath(str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
-    return text.rpartition(")")[2].split()
+    try:
+        text = os.read(descriptor, 4096)
+    except OSError:  # it has ended meanwhile
+        return None
+    finally:
+        os.close(descriptor)
+    return text.rpartition(b")")[2].decode().split()
 
 
 def _mark(entry: Path) -> str:

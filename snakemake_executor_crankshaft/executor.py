@@ -50,7 +50,9 @@ class Executor(RealExecutor):
         with _as_workflow_error():
             self._run = self._new_run()
             try:
-                self._run.check(self.workflow.dag.needrun_jobs())
+                dag = self.workflow.dag
+                self._run.forget_done(job for job in dag.jobs if not dag.needrun(job))
+                self._run.check(dag.needrun_jobs())
             except BaseException:
                 self._run.close()
                 raise
@@ -100,6 +102,14 @@ class Executor(RealExecutor):
             self.logger.error(str(error))  # noqa: TRY400 - a message for a person, not a traceback
         finally:
             self._sigterm.remove()
+
+    def handle_job_success(self, job: Any) -> None:
+        """Called when Snakemake has noted it."""
+        self._run.told(job)
+
+    def handle_job_error(self, job: Any) -> None:
+        """Called when Snakemake has noted it."""
+        self._run.told(job)
 
     def get_python_executable(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride] (untyped)
         """This interpreter, where the jobs see it."""
@@ -163,7 +173,10 @@ class Executor(RealExecutor):
         for warning in config.warnings:
             self.logger.warning(warning)
         surroundings = Surroundings.of(self.workflow, backend=self._settings.backend)
-        return Run(config, surroundings, report=self._report, failed=self._broken, logger=self.logger)
+        journals = Path(self.workflow.persistence.aux_path) / "crankshaft" / str(os.getuid())
+        return Run(
+            config, surroundings, report=self._report, failed=self._broken, logger=self.logger, journals=journals
+        )
 
     def _report(self, info: SubmittedJobInfo, outcome: Outcome) -> None:
         """Called in the reporter's thread."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-__all__ = ["GroupJob", "Job", "Logger", "Rule", "SingleJob", "Target"]
+__all__ = ["GroupJob", "Job", "Logger", "Rule", "SingleJob", "Target", "members_of"]
 
 
 class Target(Protocol):
@@ -48,6 +48,9 @@ class SingleJob(Job, Protocol):
     rule: Rule
     input: Any
     output: Any
+    log: Any
+    params: Any
+    shellcmd: str | None
 
 
 class GroupJob(Job, Protocol):
@@ -63,3 +66,8 @@ class Logger(Protocol):
     def info(self, msg: str) -> object:
         """Say it."""
         ...
+
+
+def members_of(job: Job) -> list[SingleJob]:
+    """The jobs of a group, or the job itself."""
+    return list(cast("GroupJob", job).jobs) if job.is_group() else [cast("SingleJob", job)]

@@ -27,7 +27,8 @@ class Notices:
 def _text(event: Event) -> str:
     match event:
         case TaskSubmitted():
-            return f"{event.name}: job {event.job_id} on {event.backend}"
+            again = ", taken up again" if event.attached else ""
+            return f"{event.name}: job {event.job_id} on {event.backend}{again}"
         case TaskHeld():
             return f"{event.backend} takes no more jobs for now: {event.reason}"
         case TaskRetried():

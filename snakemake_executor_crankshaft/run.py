@@ -1,21 +1,25 @@
-"""One workflow's run: its engine, and the way of each job into it."""
+"""One workflow's run: its engines, and the way of each job into one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from crankshaft_core.backends.opening import OpenBackend, open_backend
-from crankshaft_core.blocking import BlockingEngine, TaskFuture
+from crankshaft_core.blocking import TaskFuture
 from crankshaft_core.config import BackendConfig, Config, DockerConfig
 from crankshaft_core.errors import ConfigError
+from snakemake_executor_crankshaft.books import Book, Books, open_shelf
 from snakemake_executor_crankshaft.command import InnerRun
 from snakemake_executor_crankshaft.containers import brings_this_python, hidden_from, with_mounts
 from snakemake_executor_crankshaft.environment import job_environment
 from snakemake_executor_crankshaft.guesses import guesses
+from snakemake_executor_crankshaft.identity import Identity
 from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
 from snakemake_executor_crankshaft.notices import Notices
+from snakemake_executor_crankshaft.past import Past, forgettable
 from snakemake_executor_crankshaft.place import place_of
 from snakemake_executor_crankshaft.reporter import Outcome, Reporter
 from snakemake_executor_crankshaft.resources import BACKEND, ROUTED, Place, Request, Wish, translate
@@ -36,18 +40,26 @@ class Run:
         report: Callable[[Any, Outcome], None],
         failed: Callable[[BaseException], None],
         logger: Logger,
+        journals: Path | None = None,
         open_backend: OpenBackend = open_backend,
     ) -> None:
+        """`journals` is the directory of the journals; without one, nothing is left to take up after a kill."""
         self._config = with_mounts(config, surroundings)
         self._surroundings = surroundings
         self._logger = logger
         self._places: dict[str, Place] = {}
         self._said: set[str] = set()
         self._live: set[TaskFuture] = set()
-        self._engine = BlockingEngine(self._config, open_backend=open_backend)
-        self._engine.__enter__()
-        self._unsubscribe = self._engine.subscribe(Notices(logger.info))
+        self._keys: dict[int, tuple[Job, Book, str]] = {}
+        shelf = open_shelf(journals)
+        self._books = Books(self._config, shelf, open_backend=open_backend)
+        self._past = Past(self._books.all, shelf, say=logger.info)
+        self._unsubscribe = self._books.subscribe(Notices(logger.info))
         self._reporter: Reporter[Any] = Reporter(report, failed)
+
+    def forget_done(self, jobs: Iterable[Job]) -> None:
+        """`jobs` are those that Snakemake takes for done, whoever made their files."""
+        self._past.forget_done(jobs)
 
     def check(self, jobs: Iterable[SingleJob]) -> None:
         """Raise ConfigError with everything that is wrong with the backends and resources of `jobs`.
@@ -56,10 +68,12 @@ class Run:
         """
         usual = self._config.choose(self._surroundings.backend)
         self._place(usual)
+        jobs = [job for job in jobs if not job.is_local]
         problems = dict.fromkeys(hidden_from(usual, self._surroundings))
+        problems.update(dict.fromkeys(self._past.problems(jobs, self._config)))
         for job in () if problems else jobs:
             routed = not ROUTED.isdisjoint(job.rule.resources.keys())
-            if not job.is_local and (routed or isinstance(usual, DockerConfig)):
+            if routed or isinstance(usual, DockerConfig):
                 problems.update(dict.fromkeys(self._problems(job)))
         if problems:
             raise ConfigError(list(problems))
@@ -69,21 +83,34 @@ class Run:
         return self._shares_software(self._backend(job))
 
     def start(self, job: Job, info: object, inner: InnerRun) -> None:
-        """Hand the job to its backend and return at once. Raises ConfigError if that cannot take it."""
-        backend = self._backend(job)
+        """Hand the job to its backend and return at once. Raises ConfigError if that cannot take it.
+
+        A job of an earlier run that does the same is taken up instead.
+        """
+        identity, known = self._past.take_up(job, forced=self._surroundings.is_forced(job))
+        backend = self._backend_of(known, identity) if known else self._backend(job)
         request = self._request(job, backend)
         for name in request.unused:
             self._say_once(f"backend {backend.name!r} has no use for {name} of rule {_rules(job)}")
         execution = inner.execution(env=self._environment(backend), work_dir=self._surroundings.work_dir)
-        future = self._engine.spawn(backend.name, task_of(job, execution, request, run=self._engine.run_id))
+        book = known or self._books.own
+        self._keys[id(job)] = (job, book, identity.key)
+        task = task_of(job, execution, request, run=book.engine.run_id)
+        future = book.engine.spawn(backend.name, task, key=identity.key)
         self._live.add(future)
         future.add_done_callback(self._live.discard)
         self._reporter.follow(info, future)
 
+    def told(self, job: Job) -> None:
+        """Snakemake has noted what came of the job: it is not asked for again."""
+        if id(job) in self._keys:
+            _, book, key = self._keys.pop(id(job))
+            book.journal.forget([key])
+
     def cancel(self) -> None:
         """End every job and wait until that is confirmed. Raises CancelUnconfirmed. Nothing is reported any more."""
         self._reporter.silence()
-        self._engine.cancel()
+        self._books.cancel()
 
     def live(self) -> list[str]:
         """The jobs that are not done, by name and the system's own id."""
@@ -95,9 +122,25 @@ class Run:
             self._reporter.silence()
         try:
             self._unsubscribe()
-            self._engine.__exit__(None, None, None)
+            self._books.cancel()
         finally:
-            self._reporter.close()
+            self._forget_failed()
+            self._past.forget_ended()
+            try:
+                self._books.close()
+            finally:
+                self._reporter.close()
+
+    def _forget_failed(self) -> None:
+        """What was cancelled would be run anew in any case."""
+        for _, book, key in self._keys.values():
+            if forgettable(book.journal.latest(key)):
+                book.journal.forget([key])
+
+    def _backend_of(self, book: Book, identity: Identity) -> BackendConfig:
+        """Where a job that is taken up was submitted to."""
+        entry = book.journal.latest(identity.key)
+        return self._config.choose(entry.backend if entry else self._surroundings.backend)
 
     def _backend(self, job: Job) -> BackendConfig:
         wanted = Wish(job.resources).text(BACKEND)

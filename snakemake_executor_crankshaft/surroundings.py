@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
+
+from snakemake_executor_crankshaft.interface import Job, members_of
 
 __all__ = ["Surroundings"]
 
@@ -28,6 +31,8 @@ class Surroundings:
     """`--jobs`."""
     is_preemptible: Callable[[str], bool]
     """`--preemptible-rules`, by rule."""
+    is_forced: Callable[[Job], bool] = lambda _: False
+    """A person said that the job is to run, whatever is there already."""
     sources: tuple[str, ...] = ()
     """The Snakefile's directory and the configuration files, if the jobs read them where they are."""
 
@@ -42,6 +47,7 @@ class Surroundings:
             env=dict(workflow.spawned_job_args_factory.envvars()),
             jobs=workflow.resource_settings.nodes,
             is_preemptible=workflow.remote_execution_settings.preemptible_rules.is_preemptible,
+            is_forced=functools.partial(_is_forced, workflow),
             sources=_sources(workflow) if SharedFSUsage.SOURCES in storage.shared_fs_usage else (),
         )
 
@@ -51,3 +57,15 @@ def _sources(workflow: Any) -> tuple[str, ...]:
     snakefile = Path(str(workflow.main_snakefile))
     directory = [str(snakefile.parent)] if snakefile.is_absolute() else []
     return (*directory, *(str(Path(path).absolute()) for path in workflow.overwrite_configfiles))
+
+
+def _is_forced(workflow: Any, job: Job) -> bool:
+    """`--forceall`, `--force`, `--forcerun`; not `--rerun-incomplete`, which is how a killed run goes on."""
+    settings = workflow.dag_settings
+    for member in members_of(job):
+        names = {member.rule.name, *map(str, member.output)}
+        if settings.forceall or not names.isdisjoint(map(str, settings.forcerun)):
+            return True
+        if settings.forcetargets and member in workflow.dag.targetjobs:
+            return True
+    return False

@@ -6,6 +6,7 @@ It holds keys, ids, states and outcomes; never a variable's value, a command or 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -135,6 +136,18 @@ class Journal:
     def fresh(cls) -> Journal:
         """A temporary journal in the user's state directory, for a run that named none."""
         return cls.open(platformdirs.user_state_path("crankshaft") / "runs" / f"{_new_run_id()}.db", temporary=True)
+
+    @classmethod
+    def peek(cls, path: str | Path) -> list[Entry]:
+        """The entries of a journal that another process may own, as far as they are in the file. Changes nothing.
+
+        Raises JournalError where they cannot be read.
+        """
+        try:
+            with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as database:
+                return [_entry(row) for row in database.execute(f"select {_COLUMNS} from attempts")]  # noqa: S608 - a constant
+        except sqlite3.Error as error:
+            raise JournalError(f"{path}: not a journal that can be read: {error}") from error
 
     def entries(self) -> Iterator[Entry]:
         """All attempts, in the order of their tasks and numbers."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crankshaft_core.errors import JournalInUseError
+from crankshaft_core.errors import JournalError, JournalInUseError
 from crankshaft_core.journal import Entry, Journal, Stage
 
 
@@ -88,3 +88,15 @@ def test_an_owned_journal_is_told_from_a_damaged_one(path: Path) -> None:
     with pytest.raises(JournalInUseError, match="in use by process"):
         Journal.open(path)
     journal.close()
+
+
+def test_another_process_may_look_into_an_owned_journal(path: Path) -> None:
+    journal = Journal.open(path)
+    assert [item.key for item in Journal.peek(path)] == ["a", "b", "b"]
+    journal.close()
+
+
+def test_what_is_no_journal_cannot_be_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "j.db").write_text("not a database at all, but a long enough text to be looked at as one")
+    with pytest.raises(JournalError, match="not a journal that can be read"):
+        Journal.peek(tmp_path / "j.db")

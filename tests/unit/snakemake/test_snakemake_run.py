@@ -1,114 +1,12 @@
 """The way of jobs through a run, on a backend in memory."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from crankshaft_core.backends.base import Backend, Cadence
-from crankshaft_core.backends.memory import MemoryBackend, System
-from crankshaft_core.config import BackendConfig, Config
 from crankshaft_core.errors import ConfigError
 from crankshaft_core.task import TaskResult
-from snakemake_executor_crankshaft.command import InnerRun
-from snakemake_executor_crankshaft.reporter import Outcome
-from snakemake_executor_crankshaft.run import Run
-from snakemake_executor_crankshaft.surroundings import Surroundings
-
-CONFIG = """
-    default = "one"
-    [[backends]]
-    name = "one"
-    kind = "Generic"
-    max_tasks = 3
-    submit = "~{command}"
-    env = { CONDA_PREFIX = false }
-    [[backends]]
-    name = "two"
-    kind = "Generic"
-    submit = "sbatch -p ~{queue} ~{command}"
-"""
-INNER = InnerRun("python", "Snakefile", ["--cores", "1"])
-
-
-@dataclass
-class FakeJob:
-    """What a run uses of a job of one rule."""
-
-    name: str = "align"
-    wildcards: Mapping[str, str] = field(default_factory=dict)
-    resources: dict[str, Any] = field(default_factory=dict)
-    threads: int = 1
-    attempt: int = 1
-    jobid: int = 7
-    is_local: bool = False
-
-    @property
-    def rules(self) -> list[str]:
-        return [self.name]
-
-    @property
-    def rule(self) -> Any:
-        return SimpleNamespace(name=self.name, resources=self.resources)
-
-    def is_group(self) -> bool:
-        return False
-
-    def get_target_spec(self) -> Sequence[Any]:
-        return [SimpleNamespace(rulename=self.name, wildcards_dict=self.wildcards)]
-
-
-class World:
-    """A run, the system under it, and everything it says and reports."""
-
-    def __init__(self) -> None:
-        self.system = System()
-        self.said: list[str] = []
-        self.reported: list[tuple[object, Outcome]] = []
-        self.news = threading.Condition()
-        self.run = self.new_run()
-
-    def new_run(self, **changes: Any) -> Run:
-        known: dict[str, Any] = {
-            "backend": None,
-            "work_dir": "/w",
-            "shared_software": True,
-            "env": {"TOKEN": "it's"},
-            "jobs": 10,
-            "is_preemptible": lambda rule: rule == "cheap",
-        }
-        return Run(
-            Config.parse(CONFIG),
-            Surroundings(**{**known, **changes}),
-            report=self.report,
-            failed=lambda error: pytest.fail(str(error)),
-            logger=SimpleNamespace(info=self.said.append),
-            open_backend=self.open,
-        )
-
-    def open(self, config: BackendConfig, *, run_id: str) -> Backend:
-        return MemoryBackend(self.system, cadence=Cadence(poll=0.01, slowest_poll=0.02))
-
-    def report(self, info: object, outcome: Outcome) -> None:
-        with self.news:
-            self.reported.append((info, outcome))
-            self.news.notify_all()
-
-    def wait(self, fact: Callable[[], object]) -> None:
-        with self.news:
-            while not fact():
-                assert self.news.wait(0.05) or self.news.wait(20) or fact(), "it never came about"
-
-    def submitted(self, count: int = 1) -> list[Any]:
-        end = threading.Event()
-        for _ in range(2000):
-            if len(self.system.records) >= count:
-                break
-            end.wait(0.01)
-        return [record.attempt.task for record in self.system.records.values()]
+from tests.unit.snakemake.world import INNER, FakeJob, World
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import tarfile
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Protocol, TypeVar
@@ -16,6 +18,9 @@ from crankshaft_core.errors import AnswerLostError, StagingError, TransportError
 __all__ = ["DockerClient", "EventStream"]
 
 T = TypeVar("T")
+
+_GONE_WITHIN = 5.0
+"""Seconds that a container may take to go away when somebody else is at it."""
 
 
 class EventStream(Protocol):
@@ -76,8 +81,17 @@ class DockerClient:
         await self._end(lambda api: api.unpause(name), fine={404, 409, 500})
 
     async def remove(self, name: str) -> None:
-        """Remove a container in any state, with its anonymous volumes; one that is gone is fine."""
-        await self._end(lambda api: api.remove_container(name, v=True, force=True), fine={404, 409})
+        """Remove a container in any state, with its anonymous volumes. Returns when it is gone, whoever removed it.
+
+        Raises TransportError when the engine does not get rid of it.
+        """
+        try:
+            await self._change(lambda api: api.remove_container(name, v=True, force=True))
+        except Refusal as refusal:
+            if refusal.status == 409:  # somebody removes it already, or it does not die
+                await self._gone(name, str(refusal))
+            elif refusal.status != 404:
+                raise
 
     async def logs(self, path: str, params: Json, sink: Callable[[int, bytes], None]) -> None:
         """What `path` ("/containers/x/logs") has written: `sink(1 or 2, bytes)` for each piece, in a thread.
@@ -200,6 +214,13 @@ class DockerClient:
     async def aclose(self) -> None:
         """Finish the calls under way and close every connection."""
         await self._connection.aclose()
+
+    async def _gone(self, name: str, why_not: str) -> None:
+        deadline = time.monotonic() + _GONE_WITHIN
+        while await self.inspect(name) is not None:
+            if time.monotonic() > deadline:
+                raise TransportError(f"container {name} cannot be removed now: {why_not}")
+            await asyncio.sleep(0.1)
 
     async def _find(self, fn: Callable[[Any], T], *, bulk: bool = False) -> T | None:
         try:

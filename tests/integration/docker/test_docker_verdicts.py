@@ -10,6 +10,7 @@ import pytest
 
 from crankshaft_core.backends.base import Attempt, Job, Phase
 from crankshaft_core.backends.docker import DockerBackend
+from crankshaft_core.backends.docker.client import DockerClient
 from crankshaft_core.errors import (
     CancelledElsewhereError,
     NodeFailureError,
@@ -135,6 +136,19 @@ async def test_a_request_the_engine_cannot_meet_is_refused_with_its_words(box: B
         with pytest.raises(SubmitError, match="Range of CPUs is from"):
             await engine.run("box", sh("true", resources=Resources(cpu_limit=10_000)))
     assert box.left() == []
+
+
+async def test_a_removal_that_somebody_else_has_begun_is_waited_for(box: Box) -> None:
+    box.client.api.create_container("busybox:local", ["sleep", "1000"], name="kgone-1-1-0", labels=["crankshaft.run"])
+    box.client.api.start("kgone-1-1-0")
+    client = DockerClient(box.engine.url)
+
+    async def gone() -> bool:
+        await client.remove("kgone-1-1-0")
+        return await client.inspect("kgone-1-1-0") is None
+
+    assert all(await asyncio.gather(*(gone() for _ in range(6))))
+    await client.aclose()
 
 
 async def test_a_name_that_somebody_else_has_is_refused_and_left_alone(box: Box) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from tests.conftest import had
 from tests.integration.ssh.server import serving
-from tests.services.running import GridEngine, Slurm
+from tests.services.docker_image import make_snakemake_image
+from tests.services.running import ContainerEngine, GridEngine, Slurm
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "variants"
 # Grid Engine's h_vmem limits the address space, of which Snakemake alone takes more than the rules' `mem_mb`.
@@ -50,6 +51,11 @@ CONFIGURATION = """
   kind = "Generic"
   preset = "sge"
   extra_args = "-l h_vmem=3G"
+
+[[backends]]
+  name = "docker"
+  kind = "Docker"
+  image = "snakemake:local"
 """
 RESULTS = ("planted.tsv", "table.tsv", "verified.txt", "mutations.svg")
 VERIFIED = "verified.txt"
@@ -64,7 +70,7 @@ class Workplace:
     directory: Path
     env: Mapping[str, str]
 
-    def run(self, backend: str) -> Path:
+    def run(self, backend: str, **env: str) -> Path:
         """The results of the example on a backend."""
         example = self.directory / backend
         ignored = shutil.ignore_patterns(".snakemake", ".crankshaft", "results", "logs", "__pycache__", "*.toml")
@@ -73,7 +79,7 @@ class Workplace:
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *words, "--config", "samples=[amber,beryl]"],
             cwd=example,
-            env=self.env,
+            env={**self.env, **env},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -110,7 +116,16 @@ def test_the_calls_are_what_was_planted_on_this_machine(expected: Path) -> None:
 
 @pytest.mark.parametrize("backend", ["slurm", "slurm-ssh", "slurm-openssh", "sge"])
 def test_the_answer_is_the_same_elsewhere(backend: str, workplace: Workplace, expected: Path) -> None:
-    results = workplace.run(backend)
-    assert {name: (results / name).read_bytes() for name in RESULTS} == {
-        name: (expected / name).read_bytes() for name in RESULTS
-    }
+    assert contents(workplace.run(backend)) == contents(expected)
+
+
+def test_the_answer_is_the_same_in_containers(
+    workplace: Workplace, docker_engine: ContainerEngine, expected: Path
+) -> None:
+    """Of an image that has Snakemake and the tools, and neither this environment nor Crankshaft."""
+    make_snakemake_image(docker_engine.url)
+    assert contents(workplace.run("docker", **docker_engine.env)) == contents(expected)
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    return {name: (results / name).read_bytes() for name in RESULTS}

@@ -190,6 +190,7 @@ def hydrate_prefect(
     import inspect
 
     from prefect.context import hydrated_context
+    from prefect.logging.configuration import PROCESS_LOGGING_CONFIG, setup_logging
     from prefect.logging.handlers import set_api_log_sink
     from prefect.results import ResultStore
 
@@ -201,6 +202,8 @@ def hydrate_prefect(
     task_run = values["task_run_context"]
     task_run["task"].fn = function
     task_run["parameters"] = dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+    if not PROCESS_LOGGING_CONFIG:
+        setup_logging()  # an older Prefect does not when its context is entered (seen in 3.6.20)
     set_api_log_sink(lambda log: records.emit(number, "log", {k: v for k, v in log.items() if k != "__payload_size__"}))
     entered = hydrated_context(values)
     entered.__enter__()

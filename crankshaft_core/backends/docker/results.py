@@ -14,7 +14,7 @@ from crankshaft_core.backends.docker.facts import Facts
 from crankshaft_core.backends.docker.outcome import Ending, ending_of, outcome_of
 from crankshaft_core.backends.docker.ran import Ran, seconds
 from crankshaft_core.backends.docker.refusals import inits_words
-from crankshaft_core.backends.docker.streams import save_streams, tail
+from crankshaft_core.backends.docker.streams import last_words, save_streams, tail
 from crankshaft_core.errors import StagingError
 from crankshaft_core.task import Verdict
 
@@ -37,12 +37,14 @@ async def outcome_with_streams(
     except (OSError, StagingError) as error:
         # a full disk here must not hide how the task came out, nor keep anybody waiting for it
         words = f"stdout and stderr are not saved: {error}"
-        return dataclasses.replace(outcome, detail=". ".join(filter(None, (outcome.detail, words))))
-    out, err = directory.stream("stdout"), directory.stream("stderr")
-    written = tail(err)
+        out, err = await last_words(client, executions[-1])
+        detail = ". ".join(filter(None, (outcome.detail, words)))
+        return dataclasses.replace(outcome, detail=detail, stdout_tail=out, stderr_tail=err)
+    saved, errors = directory.stream("stdout"), directory.stream("stderr")
+    written = tail(errors)
     detail = outcome.detail or (inits_words(written) if executions[-1].code in _NOT_RUN else "")
     return dataclasses.replace(
-        outcome, detail=detail, stdout=str(out), stderr=str(err), stdout_tail=tail(out), stderr_tail=written
+        outcome, detail=detail, stdout=str(saved), stderr=str(errors), stdout_tail=tail(saved), stderr_tail=written
     )
 
 

@@ -15,11 +15,12 @@ from crankshaft_core.backends.docker.frames import Mender
 from crankshaft_core.backends.docker.labels import STDERR, STDOUT
 from crankshaft_core.backends.docker.ran import Ran
 
-__all__ = ["STREAMS", "logs_path", "save_streams", "tail"]
+__all__ = ["STREAMS", "last_words", "logs_path", "save_streams", "tail"]
 
 STREAMS: Mapping[str, tuple[int, str]] = {"stdout": (1, STDOUT), "stderr": (2, STDERR)}
 """Each with its number in the log, and the label that names the file it went to instead."""
 _TAIL_BYTES = 4096
+_LAST_LINES = "50"
 
 
 async def save_streams(
@@ -54,6 +55,19 @@ def tail(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         return file.read().decode(errors="replace")
+
+
+async def last_words(client: DockerClient, ran: Ran) -> tuple[str, str]:
+    """The end of an execution's stdout and of its stderr, where they cannot be saved. Raises TransportError."""
+    said = {1: b"", 2: b""}
+
+    def keep(stream: int, piece: bytes) -> None:
+        said[stream] = (said[stream] + piece)[-_TAIL_BYTES:]
+
+    path = logs_path(ran)
+    if path is not None:
+        await client.logs(path, {"stdout": 1, "stderr": 1, "tail": _LAST_LINES}, keep)
+    return said[1].decode(errors="replace"), said[2].decode(errors="replace")
 
 
 async def _save_logged(client: DockerClient, ran: Ran, files: Mapping[str, IO[bytes]]) -> None:

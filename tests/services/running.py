@@ -151,7 +151,7 @@ class Services:
         if base is None:
             return
         with ExitStack() as stops:
-            if not self._given or "PYTEST_XDIST_WORKER" in os.environ:
+            if not self._given:
                 stops.callback(shutil.rmtree, base, ignore_errors=True)  # mostly gone with the last service
             for script in self._ours:
                 stops.callback(_run, script, base, "down")

@@ -193,6 +193,24 @@ async def test_every_output_that_is_missing_is_named(server: TesServer, tmp_path
             await backend.collect(job, work.outputs, tmp_path / "scratch")
 
 
+@pytest.mark.parametrize("name", ["plain-1.1", "funnel"])
+async def test_stdout_is_that_of_the_execution_that_failed(name: str, tmp_path: Path) -> None:
+    async with TesServer(PROFILES[name]) as server, client(server, storage=f"file://{tmp_path}/storage") as backend:
+        result = await backend.result(await ran(backend, task("true", "echo said; exit 4", "true"), tmp_path))
+    assert (result.verdict, result.exit_codes) == (Verdict.FAILED, (0, 4))
+    assert result.stdout is not None
+    assert Path(result.stdout).read_text() == "said\n"
+
+
+async def test_a_command_that_fails_has_failed_also_where_its_output_cannot_be_kept(tmp_path: Path) -> None:
+    funnel = PROFILES["funnel"]
+    async with TesServer(funnel) as server, client(server, storage=f"file://{tmp_path}/storage") as backend:
+        work = task("exit 4", outputs=({"path": "never.txt"},))
+        result = await backend.result(await ran(backend, work, tmp_path))
+        assert [item["state"] for item in server.tasks.values()] == ["SYSTEM_ERROR"]
+    assert (result.verdict, result.exit_codes) == (Verdict.FAILED, (4,))
+
+
 async def test_an_output_that_was_cut_on_the_way_is_refused(server: TesServer, tmp_path: Path) -> None:
     work = task("seq 1000 > o.txt", outputs=({"path": "o.txt"},))
     async with client(server, storage=tmp_path.as_uri()) as backend:

@@ -51,10 +51,10 @@ def outcome_of(task: Mapping[str, object], *, expected: int | None = None) -> Ou
     `expected` is its number of executors, where known: COMPLETE means that each of them exited with 0, whether or not
     the server says so.
     """
-    state = as_text(task.get("state"))
     runs = as_list(task.get("logs"))
     last = as_table(runs[-1] if runs else None)  # a task that the server itself retried has several
     executors = [as_table(item) for item in as_list(last.get("logs"))]
+    state = _real_state(as_text(task.get("state")), executors)
     codes = _exit_codes(state, executors, expected or len(as_list(task.get("executors"))))
     said = _system_logs(last)
     return Outcome(
@@ -93,8 +93,23 @@ def _plain(state: str) -> JobState:
     return JobState(Phase.RUNNING)
 
 
+def _real_state(state: str, executors: list[Mapping[str, object]]) -> str:
+    """A command that failed and so left out an output is a SYSTEM_ERROR to Funnel: the upload fails, and that counts.
+
+    A command that a signal ended, of which there are 64, may have lost its machine.
+    """
+    if state != "SYSTEM_ERROR":
+        return state
+    by_itself = any(code > 0 and not 128 < code <= 192 for code in _codes(executors))
+    return "EXECUTOR_ERROR" if by_itself else state
+
+
+def _codes(executors: list[Mapping[str, object]]) -> list[int]:
+    return [code for item in executors if isinstance(code := item.get("exit_code"), int)]
+
+
 def _exit_codes(state: str, executors: list[Mapping[str, object]], expected: int) -> tuple[int, ...]:
-    codes = [code for item in executors if isinstance(code := item.get("exit_code"), int)]
+    codes = _codes(executors)
     if state == "COMPLETE":
         return (*codes, *(0,) * (expected - len(codes)))
     if state == "EXECUTOR_ERROR":

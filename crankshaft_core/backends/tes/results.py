@@ -159,8 +159,9 @@ class Results:
     async def _with_streams(self, outcome: Outcome, record: Record) -> Outcome:
         """Where the last execution's stdout and stderr are in the storage, and their ends if the server has no logs."""
         ok = outcome.verdict is Verdict.OK
-        stdout, stdout_tail = await self._stream(record.streams.get("stdout", ()), outcome.stdout_tail, ok=ok)
-        stderr, stderr_tail = await self._stream(record.streams.get("stderr", ()), outcome.stderr_tail, ok=ok)
+        ran = len(outcome.exit_codes) or None
+        stdout, stdout_tail = await self._stream(record.streams.get("stdout", ())[:ran], outcome.stdout_tail, ok=ok)
+        stderr, stderr_tail = await self._stream(record.streams.get("stderr", ())[:ran], outcome.stderr_tail, ok=ok)
         return dataclasses.replace(
             outcome, stdout=stdout, stderr=stderr, stdout_tail=stdout_tail, stderr_tail=stderr_tail
         )

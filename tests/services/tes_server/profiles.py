@@ -74,6 +74,8 @@ class Profile:
     """It opens the file named as `stdin` for writing."""
     shell_for_one_word: bool = False
     """A command of one word is given to a shell."""
+    misses_outputs_of_failed: bool = False
+    """A command that failed is a SYSTEM_ERROR where an output is not there, streams of later executors among them."""
     early_exit_code: bool = False
     """Executors have an exit code of 0 while they run."""
 
@@ -101,6 +103,7 @@ FUNNEL = Profile(
     refuses_empty_content=True,
     empties_stdin=True,
     shell_for_one_word=True,
+    misses_outputs_of_failed=True,
 )
 TESK = Profile(
     "tesk",

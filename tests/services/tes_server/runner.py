@@ -111,7 +111,7 @@ class Runner:
         if state == "COMPLETE":
             task["logs"][-1]["outputs"] = await loop.run_in_executor(None, keep_outputs, task, sandbox)
         else:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*([] if self._profile.misses_outputs_of_failed else [OSError])):
                 await loop.run_in_executor(None, keep_outputs, task, sandbox)
         self._end(task, state)
 

@@ -47,6 +47,24 @@ FUNNEL_FAILED: dict[str, Any] = {
     "creation_time": "2026-11-22T15:47:04.183727Z",
 }
 
+# Captured from the same Funnel: a command that failed, and an output that is therefore not there to be kept.
+FUNNEL_NO_OUTPUT: dict[str, Any] = {
+    "state": "SYSTEM_ERROR",
+    "executors": [{"image": "busybox:local", "command": ["/bin/sh", "-c", "exit 4"], "workdir": "", "env": {}}],
+    "logs": [
+        {
+            "logs": [{"exit_code": 4, "stderr": "", "stdout": ""}],
+            "metadata": {"hostname": "vm"},
+            "outputs": [],
+            "system_logs": [
+                "level='error' msg='failed to run docker container' executor_index='0' unknown='exit status 4'",
+                "level='info' msg='upload started' executor_index='0' url='file:///storage/d/never'",
+                "level='error' msg='System error' error='stat /work/d/never: no such file or directory'",
+            ],
+        }
+    ],
+}
+
 
 def ended(state: str, *logs: dict[str, Any], executors: int = 1) -> dict[str, Any]:
     return {"state": state, "executors": [{}] * executors, "logs": list(logs)}
@@ -136,9 +154,24 @@ def test_what_a_real_funnel_says() -> None:
     assert outcome.queued < outcome.started < outcome.ended
 
 
+def test_a_command_that_failed_and_left_out_an_output_has_failed() -> None:
+    outcome = outcome_of(FUNNEL_NO_OUTPUT)
+    assert (outcome.verdict, outcome.exit_codes, outcome.detail) == (Verdict.FAILED, (4,), "")
+
+
+def test_where_no_command_failed_the_system_error_is_one() -> None:
+    run = {**FUNNEL_NO_OUTPUT["logs"][0], "logs": [{"exit_code": 0}]}
+    outcome = outcome_of({**FUNNEL_NO_OUTPUT, "logs": [run]})
+    assert outcome.verdict is Verdict.NODE_FAILURE
+    assert "stat /work/d/never: no such file or directory" in outcome.detail
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(128, "FAILED"), (137, "NODE_FAILURE"), (255, "FAILED")])
+def test_a_command_ended_by_a_signal_beside_a_system_error_may_have_lost_its_machine(code: int, verdict: str) -> None:
+    assert outcome_of(ended("SYSTEM_ERROR", log(0, code))).verdict is Verdict[verdict]
+
+
 def test_funnels_chatter_is_left_out() -> None:
-    outcome = outcome_of({**FUNNEL_FAILED, "state": "SYSTEM_ERROR"})
-    assert "Version" not in outcome.detail
     outcome = outcome_of({**FUNNEL_FAILED, "state": "SYSTEM_ERROR", "logs": [{**FUNNEL_FAILED["logs"][0], "logs": []}]})
     assert outcome.detail == "SYSTEM_ERROR: 'Exec error' error='exit status 3'"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Callable
 
 import pytest
@@ -28,9 +30,19 @@ CONFIG = """
 name = "box"
 kind = "Docker"
 image = "{image}"
-user = "4321:1"
+user = "{uid}:{gid}"
 """
+UID, GID = (4321, 1) if os.getuid() == 0 else (os.getuid(), os.getgid())
+"""Somebody whom the image does not know."""
 SCRIPT = "open(snakemake.output[0], 'w').write(open(snakemake.input[0]).read() + snakemake.config['word'])"
+
+
+def configuration(image: str) -> str:
+    return CONFIG.format(image=image, uid=UID, gid=GID)
+
+
+def login() -> str:
+    return next((entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == UID), str(UID))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +51,7 @@ def ran(docker_engine: ContainerEngine, shared_workflow: Callable[[str], Workflo
     workflow = shared_workflow("docker")
     workflow.env = docker_engine.env
     image = make_snakemake_image(docker_engine.url)
-    workflow.write(SNAKEFILE, CONFIG.format(image=image), **{"join.py": SCRIPT, "word.yaml": "word: hello"})
+    workflow.write(SNAKEFILE, configuration(image), **{"join.py": SCRIPT, "word.yaml": "word: hello"})
     out = workflow.place / "out"
     out.mkdir()
     out.chmod(0o777)
@@ -52,19 +64,19 @@ def ran(docker_engine: ContainerEngine, shared_workflow: Callable[[str], Workflo
 @pytest.mark.slow
 def test_the_users_files_and_home_are_there(ran: Workflow) -> None:
     made = ran.place / "out" / "made"
-    assert made.read_text() == "/tmp 4321 hello\n"
-    assert (made.stat().st_uid, made.stat().st_gid) == (4321, 1)
+    assert made.read_text() == f"/tmp {login()} hello\n"
+    assert (made.stat().st_uid, made.stat().st_gid) == (UID, GID)
 
 
 @pytest.mark.slow
 def test_a_script_beside_the_snakefile_is_found(ran: Workflow) -> None:
-    assert (ran.place / "out" / "copy").read_text() == "/tmp 4321 hello\nhello"
+    assert (ran.place / "out" / "copy").read_text() == f"/tmp {login()} hello\nhello"
 
 
 @pytest.mark.slow
 def test_an_image_without_snakemake_is_told_so(workflow: Workflow, docker_engine: ContainerEngine) -> None:
     workflow.env = docker_engine.env
-    workflow.write("rule a:\n output: 'x'\n shell: 'touch x'\n", CONFIG.format(image="busybox:local"))
+    workflow.write("rule a:\n output: 'x'\n shell: 'touch x'\n", configuration("busybox:local"))
     said = workflow.run(ok=False)
     assert "its image must have Snakemake in it (`python -m snakemake`)" in said
     assert "Traceback" not in said
@@ -75,9 +87,7 @@ def test_an_input_that_containers_do_not_see_is_refused_before_anything_runs(wor
     hidden = workflow.place / "data" / "ref.fa"
     hidden.parent.mkdir()
     hidden.touch()
-    workflow.write(
-        f"rule a:\n input: '{hidden}'\n output: 'x'\n shell: 'touch x'\n", CONFIG.format(image=SNAKEMAKE_IMAGE)
-    )
+    workflow.write(f"rule a:\n input: '{hidden}'\n output: 'x'\n shell: 'touch x'\n", configuration(SNAKEMAKE_IMAGE))
     said = workflow.run(ok=False)
     assert f"rule 'a': containers of backend 'box' do not see {hidden}" in said
     assert f'mounts = ["{hidden.parent}:{hidden.parent}"]' in said

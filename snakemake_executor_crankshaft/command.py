@@ -34,8 +34,13 @@ class InnerRun:
     arguments: Sequence[str]
     precommand: str = ""
     """Shell text that has to succeed first."""
+    container: str | None = None
+    """The rule's own image, where Snakemake does not run it by itself."""
 
-    def execution(self, *, env: Mapping[str, str], work_dir: str | None) -> Execution:
+    def prepare(self) -> None:
+        """Nothing: the inner run does."""
+
+    def execution(self, *, env: Mapping[str, str], work_dir: str | None, image: str | None = None) -> Execution:
         """The inner run as a task's execution.
 
         Without a shell in between where there can be none: a shell that is told to end does so at once, and its
@@ -43,9 +48,9 @@ class InnerRun:
         """
         words = ("-m", "snakemake", "--snakefile", self.snakefile, *self.arguments, *ONCE, *AT_ONCE, *REMOTE)
         if not self.precommand:
-            return Execution(program=self.python, args=words, env=env, work_dir=work_dir)
+            return Execution(program=self.python, args=words, env=env, work_dir=work_dir, image=image)
         command = f"{self.precommand} && {shlex.join((self.python, *words))}"
-        return Execution(command=command, env=env, work_dir=work_dir)
+        return Execution(command=command, env=env, work_dir=work_dir, image=image)
 
 
 def quiet_arguments(*, verbose: bool, group: bool) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from snakemake_interface_executor_plugins.settings import ExecMode, SharedFSUsag
 from snakemake_executor_crankshaft.settings import ExecutorSettings
 
 if TYPE_CHECKING:
+    from snakemake_executor_crankshaft.choice import Choice
     from snakemake_executor_crankshaft.command import InnerRun
     from snakemake_executor_crankshaft.reporter import Outcome
     from snakemake_executor_crankshaft.run import Run
@@ -47,6 +48,7 @@ class Executor(RealExecutor):
         self._settings: ExecutorSettings = self.executor_settings or ExecutorSettings()
         self._sigterm = SigtermCancels()
         self._open = True
+        self._choice = self._new_choice()
         with _as_workflow_error():
             self._run = self._new_run()
             try:
@@ -59,6 +61,8 @@ class Executor(RealExecutor):
 
     def run_job(self, job: Any) -> None:
         """Hand the job over and return at once."""
+        from snakemake.exceptions import RuleException
+
         from crankshaft_core.errors import CrankshaftError
 
         if self._settings.sigterm == "cancel":
@@ -66,8 +70,8 @@ class Executor(RealExecutor):
         info = SubmittedJobInfo(job)
         self.report_job_submission(info)
         try:
-            self._run.start(job, info, self._inner_run(job))
-        except CrankshaftError as error:
+            self._run.start(job, info, self._choice.work_of(job))
+        except (CrankshaftError, WorkflowError, RuleException) as error:
             self._report(info, error)
 
     def cancel(self) -> None:
@@ -133,6 +137,7 @@ class Executor(RealExecutor):
         from snakemake_executor_crankshaft.arguments import split_arguments
         from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments
         from snakemake_executor_crankshaft.containers import of_the_image
+        from snakemake_executor_crankshaft.images import container_of
 
         spawned = self.workflow.spawned_job_args_factory
         arguments = (
@@ -142,9 +147,10 @@ class Executor(RealExecutor):
             *quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group()),
         )
         precommand = spawned.precommand(executor_common_settings=self.common_settings)
+        container = container_of(job, self.workflow)
         if self._run.brings_this_python(job):
-            return InnerRun(sys.executable, self._snakefile(), arguments, precommand)
-        return InnerRun("python", self._snakefile(), of_the_image(arguments), precommand)
+            return InnerRun(sys.executable, self._snakefile(), arguments, precommand, container)
+        return InnerRun("python", self._snakefile(), of_the_image(arguments), precommand, container)
 
     def _job_args(self, job: Any) -> str:
         inherited = cast("Any", super()).get_job_args
@@ -163,6 +169,12 @@ class Executor(RealExecutor):
 
     def _shares(self, usage: SharedFSUsage) -> bool:
         return usage in self.workflow.storage_settings.shared_fs_usage
+
+    def _new_choice(self) -> Choice:
+        from snakemake_executor_crankshaft.choice import Choice, flags_of
+
+        flags = flags_of(self.workflow) if self._settings.direct else None
+        return Choice(self._inner_run, flags=flags, say=self.logger.info)
 
     def _new_run(self) -> Run:
         from crankshaft_core.config import Config

@@ -12,11 +12,11 @@ from crankshaft_core.blocking import TaskFuture
 from crankshaft_core.config import BackendConfig, Config, DockerConfig
 from crankshaft_core.errors import ConfigError
 from snakemake_executor_crankshaft.books import Book, Books, open_shelf
-from snakemake_executor_crankshaft.command import InnerRun
 from snakemake_executor_crankshaft.containers import brings_this_python, hidden_from, with_mounts
 from snakemake_executor_crankshaft.environment import job_environment
 from snakemake_executor_crankshaft.guesses import guesses
 from snakemake_executor_crankshaft.identity import Identity
+from snakemake_executor_crankshaft.images import image_for, runs_images
 from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
 from snakemake_executor_crankshaft.notices import Notices
 from snakemake_executor_crankshaft.past import Past, forgettable
@@ -25,6 +25,7 @@ from snakemake_executor_crankshaft.reporter import Outcome, Reporter
 from snakemake_executor_crankshaft.resources import BACKEND, ROUTED, Place, Request, Wish, translate
 from snakemake_executor_crankshaft.surroundings import Surroundings
 from snakemake_executor_crankshaft.tasks import task_of
+from snakemake_executor_crankshaft.work import Work
 
 __all__ = ["Run"]
 
@@ -82,17 +83,22 @@ class Run:
         """The job has this interpreter and its packages where it runs. Raises ConfigError."""
         return self._shares_software(self._backend(job))
 
-    def start(self, job: Job, info: object, inner: InnerRun) -> None:
+    def start(self, job: Job, info: object, work: Work) -> None:
         """Hand the job to its backend and return at once. Raises ConfigError if that cannot take it.
 
-        A job of an earlier run that does the same is taken up instead.
+        A job of an earlier run that does the same is taken up instead; one that makes the same files otherwise is
+        ended first. Raises WorkflowError if the job cannot be prepared.
         """
         identity, known = self._past.take_up(job, forced=self._surroundings.is_forced(job))
         backend = self._backend_of(known, identity) if known else self._backend(job)
         request = self._request(job, backend)
         for name in request.unused:
             self._say_once(f"backend {backend.name!r} has no use for {name} of rule {_rules(job)}")
-        execution = inner.execution(env=self._environment(backend), work_dir=self._surroundings.work_dir)
+        image = self._image(job, backend, work.container)
+        env = self._environment(backend, image)
+        execution = work.execution(env=env, work_dir=self._surroundings.work_dir, image=image)
+        if known is None:
+            work.prepare()
         book = known or self._books.own
         self._keys[id(job)] = (job, book, identity.key)
         task = task_of(job, execution, request, run=book.engine.run_id)
@@ -165,8 +171,17 @@ class Run:
         except ConfigError as error:
             raise ConfigError([f"rule {_rules(job)}: {problem}" for problem in error.problems]) from error
 
-    def _environment(self, backend: BackendConfig) -> Mapping[str, str]:
-        shared = self._shares_software(backend)
+    def _image(self, job: Job, backend: BackendConfig, container: str | None) -> str | None:
+        if container is not None and not runs_images(backend):
+            self._say_once(f"backend {backend.name!r} runs no containers: that of rule {_rules(job)} is left out")
+        try:
+            return image_for(backend, container, self._surroundings.image)
+        except ConfigError as error:
+            raise ConfigError(f"rule {_rules(job)}: {error}") from error
+
+    def _environment(self, backend: BackendConfig, image: str | None) -> Mapping[str, str]:
+        """What is installed here is not in an image."""
+        shared = image is None and self._shares_software(backend)
         return job_environment(self._surroundings.env, backend.env, os.environ, shared=shared)
 
     def _shares_software(self, backend: BackendConfig) -> bool:

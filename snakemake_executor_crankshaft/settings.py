@@ -14,7 +14,7 @@ __all__ = ["ExecutorSettings", "common_settings"]
 
 @dataclass
 class ExecutorSettings(ExecutorSettingsBase):
-    """`--crankshaft-backend`, `--crankshaft-config` and `--crankshaft-sigterm`."""
+    """`--crankshaft-…`."""
 
     # Optional, since Snakemake's parser does not know `Path | None`
     backend: Optional[str] = field(  # noqa: UP045
@@ -30,6 +30,15 @@ class ExecutorSettings(ExecutorSettingsBase):
         metadata={
             "help": "Configuration file that is read after the site's, the user's and the nearest Crankshaft.toml.",
             "metavar": "FILE",
+        },
+    )
+    direct: bool = field(
+        default=False,
+        metadata={
+            "help": "Run plain shell rules by themselves, in their own container if their backend runs containers, "
+            "without a Snakemake around each job: much faster, and nothing but the rule's tools is needed there. "
+            "Jobs that need Snakemake where they run (scripts, conda, shadow, groups, ...) still get it, and it is "
+            "said why. Needs a file system that the jobs share.",
         },
     )
     sigterm: str = field(

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snakemake_interface_executor_plugins.settings import SharedFSUsage
-
 from snakemake_executor_crankshaft.interface import Job, members_of
+from snakemake_executor_crankshaft.sharing import Sharing
 
 __all__ = ["Surroundings"]
 
@@ -33,22 +32,25 @@ class Surroundings:
     """`--preemptible-rules`, by rule."""
     is_forced: Callable[[Job], bool] = lambda _: False
     """A person said that the job is to run, whatever is there already."""
+    image: str | None = None
+    """`--container-image`: of jobs that need one and whose rule names none."""
     sources: tuple[str, ...] = ()
     """The Snakefile's directory and the configuration files, if the jobs read them where they are."""
 
     @classmethod
     def of(cls, workflow: Any, *, backend: str | None) -> Surroundings:
         """Those of Snakemake's `workflow`."""
-        storage = workflow.storage_settings
+        sharing = Sharing.of(workflow)
         return cls(
             backend=backend,
-            work_dir=str(workflow.workdir_init) if storage.assume_common_workdir else None,
-            shared_software=SharedFSUsage.SOFTWARE_DEPLOYMENT in storage.shared_fs_usage,
+            work_dir=str(workflow.workdir_init) if workflow.storage_settings.assume_common_workdir else None,
+            shared_software=sharing.software,
             env=dict(workflow.spawned_job_args_factory.envvars()),
             jobs=workflow.resource_settings.nodes,
             is_preemptible=workflow.remote_execution_settings.preemptible_rules.is_preemptible,
+            image=workflow.remote_execution_settings.container_image,
             is_forced=functools.partial(_is_forced, workflow),
-            sources=_sources(workflow) if SharedFSUsage.SOURCES in storage.shared_fs_usage else (),
+            sources=_sources(workflow) if sharing.sources else (),
         )
 
 

@@ -1,0 +1,94 @@
+"""What happens before a rule's own command, where it runs. Shell text, for any POSIX shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from snakemake_executor_crankshaft.tmpdir import Tmpdir
+
+__all__ = ["PLACE", "Prelude"]
+
+PLACE = "/crankshaft-tmpdir-29b1f0c4"
+"""Stands in the command for the directory of temporary files, which is known only there."""
+
+_WAIT = """\
+left={seconds}
+for file; do
+  until [ -e "$file" ]; do
+    if [ "$left" -le 0 ]; then
+      echo "Missing input after {seconds} seconds on $(uname -n): $file" >&2
+      echo "Files may be seen late on a network file system: see --latency-wait." >&2
+      exit 1
+    fi
+    ls "$(dirname "$file")" >/dev/null 2>&1
+    sleep 1
+    left=$((left - 1))
+  done
+done
+"""
+"""Looking at a directory has a network file system read it anew."""
+
+_SYSTEM_TMPDIR = """\
+for place in "$TMPDIR" "$TEMP" "$TMP" /tmp /var/tmp /usr/tmp "$PWD"; do
+  if [ -n "$place" ] && [ -d "$place" ] && [ -w "$place" ]; then break; fi
+done
+"""
+"""As Python's `tempfile.gettempdir` looks for it."""
+
+_GIVEN_TMPDIR = """\
+place={path}
+mkdir -p -- "$place" || exit 1
+"""
+
+_USE_TMPDIR = """\
+export TMPDIR="$place" TMP="$place" TEMPDIR="$place" TEMP="$place"
+rest=$command command=
+while :; do
+  case $rest in
+    *{mark}*) command=$command${{rest%%{mark}*}}$place rest=${{rest#*{mark}}} ;;
+    *) break ;;
+  esac
+done
+command=$command$rest
+"""
+
+_STRICT_WITHOUT_BASH = """\
+if ! command -v {shell} >/dev/null 2>&1; then
+  (set -o pipefail) 2>/dev/null && strict='set -euo pipefail' || strict='set -eu'
+  case $command in {prefix}*) command="$strict; ${{command#{prefix}}}" ;; esac
+  exec sh -c "$command"
+fi
+"""
+"""An image may have no bash. Its shell is as strict as it can be."""
+
+BASH_PREFIX = "set -euo pipefail; "
+"""Snakemake's, for bash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prelude:
+    """Waits for inputs, chooses the directory of temporary files, and becomes the shell that runs the command."""
+
+    shell: str
+    """A path, or in a container a name."""
+    tmpdir: Tmpdir | None
+    wait_seconds: int
+    in_image: bool = False
+
+    def arguments(self, command: str, inputs: Sequence[str]) -> tuple[str, ...]:
+        """For the shell that runs the prelude: the text, its name, and what it is given."""
+        return ("-c", self.text(), "crankshaft", command, *inputs)
+
+    def text(self) -> str:
+        """The script. `$1` is the command, and what follows are the inputs."""
+        shell = shlex.quote(self.shell)
+        parts = ["command=$1\nshift\n", _WAIT.format(seconds=self.wait_seconds)]
+        if self.tmpdir is not None:
+            path = self.tmpdir.path
+            parts.append(_SYSTEM_TMPDIR if path is None else _GIVEN_TMPDIR.format(path=shlex.quote(path)))
+            parts.append(_USE_TMPDIR.format(mark=PLACE))
+        if self.in_image:
+            parts.append(_STRICT_WITHOUT_BASH.format(shell=shell, prefix=shlex.quote(BASH_PREFIX)))
+        return "".join([*parts, f'exec {shell} -c "$command"\n'])

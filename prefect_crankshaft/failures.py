@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from crankshaft_core.errors import BackendError
+from crankshaft_core.errors import CrankshaftError, OutOfMemoryError, TimeLimitError
 from crankshaft_core.task import TaskResult
 
-__all__ = ["JobCrashed", "JobEnded", "RemoteTraceback", "crash_message"]
+__all__ = ["JobCrashed", "JobEnded", "RemoteTraceback", "advised", "crash_message"]
 
 
 class JobEnded(Exception):
@@ -25,10 +25,19 @@ class RemoteTraceback(Exception):
         return "\n" + str(self.args[0])
 
 
-def crash_message(ended: TaskResult | BackendError, *, image: str | None, python: str) -> str:
+def advised(error: CrankshaftError) -> str:
+    """What the core says of it, and which option of the task helps."""
+    match error:
+        case OutOfMemoryError():
+            return f"{error}. Raise `ram` of this task"
+        case TimeLimitError():
+            return f"{error}. Raise `time` of this task"
+        case _:
+            return str(error)
+
+
+def crash_message(ended: TaskResult, *, image: str | None, python: str) -> str:
     """One line for a person, with the backend's job id, how it ended and the tail of its stderr."""
-    if isinstance(ended, BackendError):
-        return str(ended)
     needed = ".".join(map(str, sys.version_info[:2]))
     if ended.exit_code == 127:
         where = f"image {image!r}" if image else f"{ended.backend}{f' ({ended.node})' if ended.node else ''}"

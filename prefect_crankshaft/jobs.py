@@ -14,7 +14,7 @@ from crankshaft_core.errors import CrankshaftError
 from crankshaft_core.events import Event, TaskEvent
 from crankshaft_core.task import TaskResult
 from prefect_crankshaft.batches import Batches
-from prefect_crankshaft.failures import crash_message
+from prefect_crankshaft.failures import advised, crash_message
 from prefect_crankshaft.job_task import JobFiles, interpreter, job_task
 from prefect_crankshaft.keeping import Keeping
 from prefect_crankshaft.payload import Call, Record, records
@@ -88,7 +88,7 @@ class Jobs:
             async with self._places:
                 answers = await self._answers(request, members)
         except CrankshaftError as error:
-            answers = [NoResult(str(error), error)] * len(members)
+            answers = [NoResult(advised(error), error)] * len(members)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach the task runs, not leave them waiting
             for member in members:
                 if not member.answer.done():

@@ -12,6 +12,7 @@ import cloudpickle
 from prefect.context import TaskRunContext
 from prefect.states import Cancelled
 from prefect.tasks import Task
+from prefect.transactions import get_transaction
 from prefect.utilities.engine import should_log_prints
 
 from crankshaft_core.errors import BackendError, CancelledElsewhereError, TimeLimitError
@@ -72,6 +73,7 @@ def _without_result(answer: NoResult, *, again: bool) -> Any:
     """The state or the error of a task run whose job left nothing."""
     cause = answer.cause
     if isinstance(cause, CancelledElsewhereError):
+        _commit_nothing()
         return Cancelled(message=answer.message)
     if isinstance(cause, TimeLimitError):
         raise TimeoutError(answer.message) from cause
@@ -80,6 +82,14 @@ def _without_result(answer: NoResult, *, again: bool) -> Any:
     if again:
         raise JobEnded(answer.message) from cause
     raise JobCrashed(answer.message) from cause
+
+
+def _commit_nothing() -> None:
+    """Or Prefect keeps the state that is returned as a result, which would be found for the same inputs later."""
+    run, transaction = TaskRunContext.get(), get_transaction()
+    if run is not None and transaction is not None:
+        transaction.write_on_commit = False
+        run.task.on_commit_hooks = []  # of the copy that was made for this run
 
 
 def _outcome(record: Record, request: Request) -> Any:

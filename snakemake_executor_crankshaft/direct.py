@@ -100,7 +100,7 @@ def _shell_and_command(job: Any, tmpdir: Tmpdir | None) -> tuple[str, str]:
     shell = _snakemake("shell").shell
     resources = {name: value for name, value in job.resources.items() if name != "tmpdir"}
     if tmpdir is not None:
-        resources["tmpdir"] = PLACE
+        resources["tmpdir"] = tmpdir.path or PLACE
     own = type(job.resources)(fromdict=resources)
     program = resources.get("shell_exec") or shell.get_executable() or "/bin/sh"
     prefix = shell._get_process_prefix(program)  # noqa: SLF001 - Snakemake has no other way to know it
@@ -114,7 +114,6 @@ def _shell_and_command(job: Any, tmpdir: Tmpdir | None) -> tuple[str, str]:
 
 def _formatted(job: Any, resources: Any) -> str:
     """The rule's command with the names that the rule's own function would have."""
-
     names = {
         **dict.fromkeys(_ABSENT),
         "input": job.input._plainstrings(),  # noqa: SLF001 - what Snakemake itself passes

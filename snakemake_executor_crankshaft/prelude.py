@@ -11,7 +11,7 @@ from snakemake_executor_crankshaft.tmpdir import Tmpdir
 __all__ = ["PLACE", "Prelude"]
 
 PLACE = "/crankshaft-tmpdir-29b1f0c4"
-"""Stands in the command for the directory of temporary files, which is known only there."""
+"""Stands in the command for the machine's own directory of temporary files, which is known only there."""
 
 _WAIT = """\
 left={seconds}
@@ -42,12 +42,15 @@ place={path}
 mkdir -p -- "$place" || exit 1
 """
 
-_USE_TMPDIR = """\
+_EXPORT_TMPDIR = """\
 export TMPDIR="$place" TMP="$place" TEMPDIR="$place" TEMP="$place"
+"""
+
+_FILL_IN_TMPDIR = f"""\
 rest=$command command=
 while :; do
   case $rest in
-    *{mark}*) command=$command${{rest%%{mark}*}}$place rest=${{rest#*{mark}}} ;;
+    *{PLACE}*) command=$command${{rest%%{PLACE}*}}$place rest=${{rest#*{PLACE}}} ;;
     *) break ;;
   esac
 done
@@ -86,9 +89,13 @@ class Prelude:
         shell = shlex.quote(self.shell)
         parts = ["command=$1\nshift\n", _WAIT.format(seconds=self.wait_seconds)]
         if self.tmpdir is not None:
-            path = self.tmpdir.path
-            parts.append(_SYSTEM_TMPDIR if path is None else _GIVEN_TMPDIR.format(path=shlex.quote(path)))
-            parts.append(_USE_TMPDIR.format(mark=PLACE))
+            parts += _tmpdir_parts(self.tmpdir)
         if self.in_image:
             parts.append(_STRICT_WITHOUT_BASH.format(shell=shell, prefix=shlex.quote(BASH_PREFIX)))
         return "".join([*parts, f'exec {shell} -c "$command"\n'])
+
+
+def _tmpdir_parts(tmpdir: Tmpdir) -> tuple[str, ...]:
+    if tmpdir.path is not None:
+        return _GIVEN_TMPDIR.format(path=shlex.quote(tmpdir.path)), _EXPORT_TMPDIR
+    return _SYSTEM_TMPDIR, _EXPORT_TMPDIR, _FILL_IN_TMPDIR

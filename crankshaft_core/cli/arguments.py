@@ -14,6 +14,9 @@ __all__ = ["COMMANDS", "Invocation", "parse"]
 COMMANDS = {
     "run": "run a command, or many tasks from a file, on a backend",
     "backends": "list the configured backends, and the file each is from",
+    "jobs": "list what was handed over and is not done, also by clients that are gone",
+    "logs": "print what a task has written",
+    "cancel": "end tasks, also those whose client is gone",
     "check": "is each backend reachable and usable?",
     "config": "print the merged configuration, secrets hidden",
     "init": "write a commented starter file",
@@ -142,6 +145,43 @@ def _check(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [names, _config(parser)]
 
 
+def _jobs(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument
+    return [
+        add("-a", "--all", action="store_true", help="those that are done as well"),
+        add("--run", metavar="RUN", help="only of this run"),
+        add("--json", action="store_true", help="a JSON object a line"),
+        add("--offline", action="store_true", help="only what the journals say; ask no backend"),
+        *_where_from(parser),
+    ]
+
+
+def _logs(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument
+    return [
+        add("id", metavar="ID", help="as `crankshaft jobs` lists it; or the backend's job id, or the task's name"),
+        add("-f", "--follow", action="store_true", help="go on until the task has ended"),
+        *_where_from(parser),
+    ]
+
+
+def _cancel(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument
+    return [
+        add("ids", metavar="ID", nargs="*", help="as `crankshaft jobs` lists it; or the job id, or the task's name"),
+        add("--run", metavar="RUN", help="everything of this run"),
+        add("--all", action="store_true", help="everything that is not done"),
+        *_where_from(parser),
+    ]
+
+
+def _where_from(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    journal = parser.add_argument(
+        "--journal", metavar="FILE", help="this journal, instead of your own and those of the workflow here"
+    )
+    return [journal, _config(parser)]
+
+
 def _show_config(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     origin = parser.add_argument("--origin", action="store_true", help="name the file and line of every value")
     return [origin, _config(parser)]
@@ -162,6 +202,9 @@ def _config(parser: argparse.ArgumentParser) -> argparse.Action:
 _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], list[argparse.Action]]] = {
     "run": _run,
     "backends": lambda parser: [_config(parser)],
+    "jobs": _jobs,
+    "logs": _logs,
+    "cancel": _cancel,
     "check": _check,
     "config": _show_config,
     "init": _init,

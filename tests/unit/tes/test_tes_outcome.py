@@ -59,7 +59,7 @@ FUNNEL_NO_OUTPUT: dict[str, Any] = {
             "system_logs": [
                 "level='error' msg='failed to run docker container' executor_index='0' unknown='exit status 4'",
                 "level='info' msg='upload started' executor_index='0' url='file:///storage/d/never'",
-                "level='error' msg='System error' error='stat /work/d/never: no such file or directory'",
+                "level='error' msg='System error' error='stat /funnel/d/never: no such file or directory'",
             ],
         }
     ],
@@ -163,7 +163,7 @@ def test_where_no_command_failed_the_system_error_is_one() -> None:
     run = {**FUNNEL_NO_OUTPUT["logs"][0], "logs": [{"exit_code": 0}]}
     outcome = outcome_of({**FUNNEL_NO_OUTPUT, "logs": [run]})
     assert outcome.verdict is Verdict.NODE_FAILURE
-    assert "stat /work/d/never: no such file or directory" in outcome.detail
+    assert "stat /funnel/d/never: no such file or directory" in outcome.detail
 
 
 @pytest.mark.parametrize(("code", "verdict"), [(128, "FAILED"), (137, "NODE_FAILURE"), (255, "FAILED")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -18,6 +18,7 @@ __all__ = ["brings_this_python", "hidden_from", "of_the_image", "with_mounts"]
 _OF_THIS_MACHINE = ("--runtime-source-cache-path", "--scheduler-solver-path", "--conda-base-path")
 """Arguments of an inner run that name directories outside of the workflow."""
 _USAGE = "--shared-fs-usage"
+_STORAGE = "--storage-"
 _SOFTWARE = frozenset({"software-deployment", "source-cache"})
 
 
@@ -50,17 +51,26 @@ def brings_this_python(backend: BackendConfig, surroundings: Surroundings) -> bo
     return any(_shows(mount, sys.prefix) and not _shows(mount, here) for mount in backend.mounts)
 
 
-def of_the_image(arguments: Sequence[str]) -> list[str]:
-    """Arguments for an inner run whose software is its image's own, and so are the caches of it."""
+def of_the_image(arguments: Sequence[str], storages: Collection[str] = ()) -> list[str]:
+    """Arguments for an inner run whose software is its image's own, and so are the caches of it.
+
+    Of the storage plugins that are installed here it needs those that the workflow uses, `storages`, and may have no
+    other: Snakemake passes on the settings of all.
+    """
     kept: list[str] = []
     option = ""
     for word in arguments:
         option = word if word.startswith("--") else option
-        if option not in _OF_THIS_MACHINE and not (option == _USAGE and word in _SOFTWARE):
+        foreign = option in _OF_THIS_MACHINE or (option == _USAGE and word in _SOFTWARE)
+        if not foreign and not _of_another_storage(option, storages):
             kept.append(word)
         if word == _USAGE and _SOFTWARE.issuperset(_values(arguments, _USAGE)):
             kept.append("none")
     return kept
+
+
+def _of_another_storage(option: str, storages: Collection[str]) -> bool:
+    return option.startswith(_STORAGE) and not option.startswith(tuple(f"{_STORAGE}{name}-" for name in storages))
 
 
 def _values(arguments: Sequence[str], option: str) -> list[str]:

@@ -150,7 +150,7 @@ class Executor(RealExecutor):
         container = container_of(job, self.workflow)
         if self._run.brings_this_python(job):
             return InnerRun(sys.executable, self._snakefile(), arguments, precommand, container)
-        return InnerRun("python", self._snakefile(), of_the_image(arguments), precommand, container)
+        return InnerRun("python", self._snakefile(), of_the_image(arguments, self._storages()), precommand, container)
 
     def _job_args(self, job: Any) -> str:
         inherited = cast("Any", super()).get_job_args
@@ -162,6 +162,10 @@ class Executor(RealExecutor):
         if not self._shares(SharedFSUsage.INPUT_OUTPUT):
             return ()
         return wait_arguments(job.get_wait_for_files(), Path(self.workflow.persistence.aux_path) / "crankshaft")
+
+    def _storages(self) -> frozenset[str]:
+        """The storage plugins that the workflow uses; others may be installed."""
+        return frozenset(getattr(self.workflow.storage_registry, "_storages", ()))
 
     def _snakefile(self) -> str:
         path = str(self.workflow.main_snakefile)

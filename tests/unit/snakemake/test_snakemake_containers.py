@@ -100,6 +100,12 @@ def test_the_image_has_software_and_caches_of_its_own() -> None:
     assert of_the_image(given) == ["--force", "--shared-fs-usage", "sources", "--retries"]
 
 
+def test_the_image_needs_no_storage_plugin_that_is_not_used() -> None:
+    given = ["--storage-s3-retries", "5", "--storage-fs-x", "1", "2", "--nolock"]
+    assert of_the_image(given, ["fs"]) == ["--storage-fs-x", "1", "2", "--nolock"]
+    assert of_the_image(given) == ["--nolock"]
+
+
 def test_nothing_else_that_is_shared_is_said_so() -> None:
     given = ["--shared-fs-usage", "software-deployment", "source-cache", "--config", "a=b"]
     assert of_the_image(given) == ["--shared-fs-usage", "none", "--config", "a=b"]

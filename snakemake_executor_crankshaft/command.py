@@ -49,7 +49,7 @@ class InnerRun:
         words = ("-m", "snakemake", "--snakefile", self.snakefile, *self.arguments, *ONCE, *AT_ONCE, *REMOTE)
         if not self.precommand:
             return Execution(program=self.python, args=words, env=env, work_dir=work_dir, image=image)
-        command = f"{self.precommand} && {shlex.join((self.python, *words))}"
+        command = f"{self.precommand} && exec {shlex.join((self.python, *words))}"
         return Execution(command=command, env=env, work_dir=work_dir, image=image)
 
 

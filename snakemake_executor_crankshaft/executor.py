@@ -140,13 +140,14 @@ class Executor(RealExecutor):
         from snakemake_executor_crankshaft.images import container_of
 
         spawned = self.workflow.spawned_job_args_factory
+        general = split_arguments(spawned.general_args(executor_common_settings=self.common_settings))
         arguments = (
             *split_arguments(self._job_args(job)),
             *self._wait_arguments(job),
-            *split_arguments(spawned.general_args(executor_common_settings=self.common_settings)),
+            *self._run.shipping.arguments(general),
             *quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group()),
         )
-        precommand = spawned.precommand(executor_common_settings=self.common_settings)
+        precommand = self._run.shipping.precommand(spawned.precommand(executor_common_settings=self.common_settings))
         container = container_of(job, self.workflow)
         if self._run.brings_this_python(job):
             return InnerRun(sys.executable, self._snakefile(), arguments, precommand, container)
@@ -188,7 +189,7 @@ class Executor(RealExecutor):
         config = Config.load(self._settings.config)
         for warning in config.warnings:
             self.logger.warning(warning)
-        surroundings = Surroundings.of(self.workflow, backend=self._settings.backend)
+        surroundings = Surroundings.of(self.workflow, backend=self._settings.backend, say=self.logger.warning)
         journals = Path(self.workflow.persistence.aux_path) / "crankshaft" / str(os.getuid())
         return Run(
             config, surroundings, report=self._report, failed=self._broken, logger=self.logger, journals=journals
@@ -201,6 +202,7 @@ class Executor(RealExecutor):
         job: Any = info.job
         failure = failure_of(outcome, job.rules)
         if failure is None:
+            self._run.shipping.settle(job)
             self.report_job_success(info)
             return
         if job.is_group():  # Snakemake's message for a group has no place for ours

@@ -23,6 +23,7 @@ from snakemake_executor_crankshaft.past import Past, forgettable
 from snakemake_executor_crankshaft.place import place_of
 from snakemake_executor_crankshaft.reporter import Outcome, Reporter
 from snakemake_executor_crankshaft.resources import BACKEND, ROUTED, Place, Request, Wish, translate
+from snakemake_executor_crankshaft.shipping import Shipping
 from snakemake_executor_crankshaft.surroundings import Surroundings
 from snakemake_executor_crankshaft.tasks import task_of
 from snakemake_executor_crankshaft.work import Work
@@ -49,6 +50,7 @@ class Run:
         self._surroundings = surroundings
         self._logger = logger
         self._places: dict[str, Place] = {}
+        self._unfits: dict[str, list[str]] = {}
         self._said: set[str] = set()
         self._live: set[TaskFuture] = set()
         self._keys: dict[int, tuple[Job, Book, str]] = {}
@@ -57,6 +59,11 @@ class Run:
         self._past = Past(self._books.all, shelf, say=logger.info)
         self._unsubscribe = self._books.subscribe(Notices(logger.info))
         self._reporter: Reporter[Any] = Reporter(report, failed)
+
+    @property
+    def shipping(self) -> Shipping:
+        """What travels with the jobs."""
+        return self._surroundings.shipping
 
     def forget_done(self, jobs: Iterable[Job]) -> None:
         """`jobs` are those that Snakemake takes for done, whoever made their files."""
@@ -70,7 +77,8 @@ class Run:
         usual = self._config.choose(self._surroundings.backend)
         self._place(usual)
         jobs = [job for job in jobs if not job.is_local]
-        problems = dict.fromkeys(hidden_from(usual, self._surroundings))
+        problems = dict.fromkeys(self._unfit(usual))
+        problems.update(dict.fromkeys(self.shipping.problems(jobs)))
         problems.update(dict.fromkeys(self._past.problems(jobs, self._config)))
         for job in () if problems else jobs:
             routed = not ROUTED.isdisjoint(job.rule.resources.keys())
@@ -97,11 +105,12 @@ class Run:
         image = self._image(job, backend, work.container)
         env = self._environment(backend, image)
         execution = work.execution(env=env, work_dir=self._surroundings.work_dir, image=image)
+        book = known or self._books.own
+        task = self.shipping.loaded(task_of(job, execution, request, run=book.engine.run_id), job, backend)
         if known is None:
             work.prepare()
-        book = known or self._books.own
+            self.shipping.prepare(job)
         self._keys[id(job)] = (job, book, identity.key)
-        task = task_of(job, execution, request, run=book.engine.run_id)
         future = book.engine.spawn(backend.name, task, key=identity.key)
         self._live.add(future)
         future.add_done_callback(self._live.discard)
@@ -193,12 +202,19 @@ class Run:
         try:
             backend = self._backend(job)
             self._request(job, backend)
-            hidden = hidden_from(backend, self._surroundings, job)
+            hidden = self._unfit(backend) or hidden_from(backend, self._surroundings, job)
             return [f"rule {_rules(job)}: {problem}" for problem in hidden]
         except ConfigError as error:
             return list(error.problems)
         except WorkflowError:
             return []  # a function of files that are not there yet
+
+    def _unfit(self, backend: BackendConfig) -> list[str]:
+        """Why files cannot get to jobs there and back, a line each."""
+        if backend.name not in self._unfits:
+            hidden = hidden_from(backend, self._surroundings)
+            self._unfits[backend.name] = [*hidden, *self.shipping.ways.problems(backend)]
+        return self._unfits[backend.name]
 
     def _place(self, backend: BackendConfig) -> Place:
         if backend.name not in self._places:

@@ -60,4 +60,7 @@ common_settings = CommonSettings(
     # values travel as the task's environment: an `export` would show them, and mangles quotes
     pass_envvar_declarations_to_cmd=False,
     auto_deploy_default_storage_provider=False,
+    # without a shared file system the sources travel with the tasks, and so does everything else where there is no
+    # storage provider: a Snakemake start less for each job than by an archive in the storage
+    can_transfer_local_files=True,
 )

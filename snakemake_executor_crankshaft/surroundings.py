@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from snakemake_executor_crankshaft.interface import Job, members_of
+from snakemake_executor_crankshaft.modes import Mode, mode_of
 from snakemake_executor_crankshaft.sharing import Sharing
+from snakemake_executor_crankshaft.shipping import Shipping, shipping_of
 
 __all__ = ["Surroundings"]
 
@@ -36,22 +38,32 @@ class Surroundings:
     """`--container-image`: of jobs that need one and whose rule names none."""
     sources: tuple[str, ...] = ()
     """The Snakefile's directory and the configuration files, if the jobs read them where they are."""
+    shipping: Shipping = field(default_factory=Shipping)
+    """What travels with the jobs."""
 
     @classmethod
-    def of(cls, workflow: Any, *, backend: str | None) -> Surroundings:
-        """Those of Snakemake's `workflow`."""
+    def of(cls, workflow: Any, *, backend: str | None, say: Callable[[str], object]) -> Surroundings:
+        """Those of Snakemake's `workflow`. Raises ConfigError for sources that cannot travel."""
         sharing = Sharing.of(workflow)
+        work_dir, sources = _work_dir(workflow), _sources(workflow) if sharing.sources else ()
         return cls(
             backend=backend,
-            work_dir=str(workflow.workdir_init) if workflow.storage_settings.assume_common_workdir else None,
+            work_dir=work_dir,
             shared_software=sharing.software,
             env=dict(workflow.spawned_job_args_factory.envvars()),
             jobs=workflow.resource_settings.nodes,
             is_preemptible=workflow.remote_execution_settings.preemptible_rules.is_preemptible,
             image=workflow.remote_execution_settings.container_image,
             is_forced=functools.partial(_is_forced, workflow),
-            sources=_sources(workflow) if sharing.sources else (),
+            sources=sources,
+            shipping=shipping_of(workflow, here=(*filter(None, (work_dir,)), *sources), work_dir=work_dir, say=say),
         )
+
+
+def _work_dir(workflow: Any) -> str | None:
+    """Jobs whose files travel have a directory of their own."""
+    shared = workflow.storage_settings.assume_common_workdir and mode_of(workflow) is not Mode.CARRIED
+    return str(workflow.workdir_init) if shared else None
 
 
 def _sources(workflow: Any) -> tuple[str, ...]:

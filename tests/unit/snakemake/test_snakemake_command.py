@@ -25,7 +25,7 @@ def test_the_precommand_has_to_succeed_first() -> None:
     assert execution.command is not None
     first, _, then = execution.command.partition(" && ")
     assert first == "pip install 'x y'"
-    assert shlex.split(then)[:6] == ["python", "-m", "snakemake", "--snakefile", "S", "it's"]
+    assert shlex.split(then)[:7] == ["exec", "python", "-m", "snakemake", "--snakefile", "S", "it's"]
 
 
 def test_files_to_wait_for_are_arguments(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.places import PLACES, UNREAL, Place
+from tests.contract.places import PLACES, Place, places_of
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "place" in metafunc.fixturenames:
         real = any(mark.name == "real" for mark in metafunc.definition.iter_markers())
-        metafunc.parametrize("place", [name for name in PLACES if not (real and name in UNREAL)], indirect=True)
+        metafunc.parametrize("place", places_of(metafunc.function.__name__, real=real), indirect=True)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.services.engines import remove_all
 from tests.services.shared import shared_directory
 from tests.services.tes_server import PROFILES, Profile, serving
 
-__all__ = ["PLACES", "UNREAL", "Place", "PlaceFixture"]
+__all__ = ["PLACES", "SHOWN_BY", "UNREAL", "Place", "PlaceFixture", "places_of"]
 
 
 @dataclass(frozen=True)
@@ -254,3 +254,32 @@ PLACES: dict[str, PlaceFixture] = {
 }
 UNREAL = frozenset({"memory"})
 """Places that run no commands."""
+
+_ANY_TES = ("plain-1.1",)
+_TES_BY_LISTING = ("plain-1.1", "plain-1.0", "tesk", "poiesis")
+"""One for each way in which the tasks of a run are found: by tag, by name, one by one, and on pages with holes."""
+SHOWN_BY: Mapping[str, tuple[str, ...]] = {
+    "test_the_exit_code_is_the_commands_own": _ANY_TES,
+    "test_the_times_of_a_job_are_told": ("plain-1.1", "funnel", "poiesis"),
+    "test_a_dry_run_shows_the_command": _ANY_TES,
+    "test_a_dry_run_shows_no_value_of_a_variable": _ANY_TES,
+    "test_many_tasks_all_give_their_own_result": _ANY_TES,
+    "test_staged_content_and_outputs_make_the_round": ("plain-1.1", "funnel"),
+    "test_a_file_is_staged_by_its_url": _ANY_TES,
+    "test_no_grandchild_survives_a_cancel": _ANY_TES,
+    "test_a_task_is_held_to_its_time": _ANY_TES,
+    "test_an_attempt_submitted_twice_runs_once": _TES_BY_LISTING,
+    "test_a_killed_client_is_followed_by_one_that_runs_nothing_twice": _TES_BY_LISTING,
+}
+"""Facts that do not depend on what TES servers differ in: the servers that show them. All others show all the rest.
+
+(That many tasks give their own results, and files make the round, integration tests show on every one.)
+"""
+
+
+def places_of(fact: str, *, real: bool) -> list[str]:
+    """Where a fact is to be shown; `real` ones only where commands really run."""
+    enough = [f"tes-{name}" for name in SHOWN_BY.get(fact, PROFILES)]
+    return [
+        name for name in PLACES if not (real and name in UNREAL) and (not name.startswith("tes-") or name in enough)
+    ]

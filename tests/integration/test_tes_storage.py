@@ -99,9 +99,8 @@ async def test_everything_makes_the_round_through_a_directory(profile: Profile, 
         await check_everything(backend, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["plain-1.1", "tes-azure", "planetary", "tesp-api"])
-async def test_everything_makes_the_round_through_s3(name: str, bucket: str, tmp_path: Path) -> None:
-    async with TesServer(PROFILES[name]) as server, client(server, storage=f"{bucket}/prefix") as backend:
+async def test_everything_makes_the_round_through_s3(bucket: str, tmp_path: Path) -> None:
+    async with TesServer(PROFILES["tes-azure"]) as server, client(server, storage=f"{bucket}/prefix") as backend:
         await check_everything(backend, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Calls that travel together: while one round trip is under way the waiting ones gather, the next takes them all."""
+"""Calls that travel together: while a round trip is under way the waiting ones gather, the next takes them all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Allowance:
 
 
 class Gather(Generic[_Item, _Answer]):
-    """Turns single calls into batches of at most `most`, one batch at a time.
+    """Turns single calls into batches of at most `most`, of which at most `trips` are under way at a time.
 
     `send` answers each item of a batch, in order, with its answer or the error that its caller gets. A caller that is
     cancelled does not stop a batch that has been sent.
@@ -53,13 +53,21 @@ class Gather(Generic[_Item, _Answer]):
         send: Callable[[Sequence[_Item]], Awaitable[Sequence[_Answer | BackendError]]],
         *,
         most: int,
+        trips: int = 1,
         allowance: Allowance | None = None,
     ) -> None:
         self._send = send
         self._most = most
+        self._trips = asyncio.Semaphore(trips)
         self._allowance = allowance
         self._waiting: deque[tuple[_Item, asyncio.Future[_Answer]]] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Calls that are in no batch yet."""
+        return len(self._waiting)
 
     async def __call__(self, item: _Item) -> _Answer:
         """The item's answer, from the batch it travels in."""
@@ -74,12 +82,21 @@ class Gather(Generic[_Item, _Answer]):
         """Let what is under way come to its end."""
         if self._worker is not None:
             await asyncio.wait([self._worker])
+        if self._under_way:
+            await asyncio.wait(self._under_way)
 
     async def _work(self) -> None:
         await asyncio.sleep(0)  # whoever calls in this turn of the loop comes along
         while self._waiting:
+            await self._trips.acquire()
             batch = await self._batch()
-            await self._deliver(batch)
+            trip = asyncio.get_running_loop().create_task(self._deliver(batch))
+            self._under_way.add(trip)
+            trip.add_done_callback(self._arrived)
+
+    def _arrived(self, trip: asyncio.Task[None]) -> None:
+        self._under_way.discard(trip)
+        self._trips.release()
 
     async def _batch(self) -> list[tuple[_Item, asyncio.Future[_Answer]]]:
         wanted = min(self._most, len(self._waiting))

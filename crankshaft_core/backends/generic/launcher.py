@@ -60,8 +60,8 @@ class Launcher(Protocol):
         """The owner of a start lock is a job's id, by which it can be followed."""
         ...
 
-    def add_submit(self, script: Script, submissions: Sequence[Submission]) -> None:
-        """Start them. Their files are there; the script is in the run's directory."""
+    def add_submit(self, script: Script, submissions: Sequence[Submission], *, at_once: int) -> None:
+        """Start them, so many side by side. Their files are there; the script is in the run's directory."""
         ...
 
     def submitted(self, pieces: Mapping[str, bytes], attempt: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class Renderer:
 
     @property
     def _shell(self) -> Sequence[str]:
-        return shlex.split(self.config.shell)
+        return _words(self.config.shell)
 
     def _step(self, attempt: Attempt, number: int) -> Step:
         execution = attempt.task.executions[number]
@@ -96,3 +97,8 @@ class Renderer:
             f"{self.config.name}: {task.name} names the image {image!r}, and {lacking}; "
             "use ~{image} in `submit`, or set ignore_image = true to run it without"
         )
+
+
+@functools.cache
+def _words(shell: str) -> Sequence[str]:
+    return tuple(shlex.split(shell))

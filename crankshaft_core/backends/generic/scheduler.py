@@ -26,9 +26,6 @@ from crankshaft_core.task import Verdict
 
 __all__ = ["Scheduler"]
 
-_AT_ONCE = 4
-"""Submit commands running side by side: sbatch goes from 110 to 300 a second with four, and gains nothing with more."""
-
 _IDS_A_CALL = 200
 """Job ids on one command line."""
 
@@ -70,12 +67,12 @@ class Scheduler:
         """As `Launcher.is_job`: a job that the scheduler told no id has put its process there."""
         return ProcessId.parse(owner) is None
 
-    def add_submit(self, script: Script, submissions: Sequence[Submission]) -> None:
-        """As `Launcher.add_submit`: about four commands at once."""
+    def add_submit(self, script: Script, submissions: Sequence[Submission], *, at_once: int) -> None:
+        """As `Launcher.add_submit`."""
         script.add(_SUBMIT)
-        for worker in range(min(_AT_ONCE, len(submissions))):
-            calls = [f"ck_submit {s.attempt} {shlex.quote(s.command)}" for s in submissions[worker::_AT_ONCE]]
-            script.add("{ " + "; ".join(calls) + "; } &")
+        for worker in range(min(at_once, len(submissions))):
+            calls = [f"ck_submit {s.attempt} {shlex.quote(s.command)}" for s in submissions[worker::at_once]]
+            script.add("{ " + "; ".join(["ck_submitting", *calls]) + "; } &")
         script.add("wait")
         for submission in submissions:
             script.add(f"ck_submitted {submission.attempt}")
@@ -228,18 +225,25 @@ def _listing(pieces: Mapping[str, bytes]) -> Mapping[str, Listed]:
 
 
 _SUBMIT = r"""
+ck_submitting() { # what a submit finds in its environment, for templates that say nothing of these
+  ck_scrub
+  export SBATCH_NO_REQUEUE=1 SBATCH_EXPORT=NONE SBATCH_JOB_NAME
+}
 ck_submit() { # attempt, command
   local begin status
   ck_now; begin=$ck_t
-  (
-    ck_scrub
-    export SBATCH_JOB_NAME="$1" SBATCH_NO_REQUEUE=1 SBATCH_EXPORT=NONE # for templates that say nothing of these
-    cd "tasks/$1" || exit
-    eval "$2"
-  ) >"tasks/$1/submit.out" 2>"tasks/$1/submit.err" </dev/null
+  SBATCH_JOB_NAME=$1
+  (cd "tasks/$1" && ck_run "$2") >"tasks/$1/submit.out" 2>"tasks/$1/submit.err" </dev/null
   status=$?
   printf '%s' "$status" >"tasks/$1/submit.status"
   ck_now
   ck_log "$begin" "$ck_t" "$status" "submit $1"
+}
+ck_run() { # command; one that is a program and its words takes our place, which saves a process for each submit
+  case $1 in
+    *[\;\&\|\(\)\<\>\`]* | *$'\n'*) ;;
+    *) ! declare -F -- "${1%% *}" && type -P -- "${1%% *}" && set -- "exec $1" ;;
+  esac >/dev/null
+  eval "$1"
 }
 """.strip()

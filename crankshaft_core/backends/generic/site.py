@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import posixpath
 import shlex
-import tarfile
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from crankshaft_core.backends.generic.archive import archive
 from crankshaft_core.backends.generic.frames import Script
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.local_runs import wrapper_text
@@ -18,7 +15,7 @@ from crankshaft_core.config import GenericConfig
 from crankshaft_core.drivers.base import Driver
 from crankshaft_core.errors import SubmitError, TransportError
 
-__all__ = ["Site", "archive"]
+__all__ = ["Site"]
 
 _NO_DIRECTORY = 91
 _NOT_WRITTEN = 92
@@ -51,9 +48,9 @@ class Site:
 
     async def paths(self) -> RunPaths:
         """The run's directory, by its absolute path there. Raises TransportError or SubmitError."""
-        async with self._preparing:
-            if self._paths is None:
-                self._paths = RunPaths(await self._prepare())
+        if self._paths is None:
+            async with self._preparing:
+                self._paths = self._paths or RunPaths(await self._prepare())
         return self._paths
 
     async def call(self, script: Script, *, files: bytes = b"", timeout: float = 60.0) -> Mapping[str, bytes]:
@@ -92,26 +89,6 @@ class Site:
                 f"{said or f'exit status {done.status}'}"
             )
         return pieces["root"].decode("utf-8", "surrogateescape").rstrip("\n")
-
-
-def archive(directories: Iterable[str], files: Mapping[str, bytes]) -> bytes:
-    """A tar archive of private directories and files, by their paths below the run's directory."""
-    buffer = io.BytesIO()
-    now = time.time()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for path in directories:
-            tar.addfile(_entry(path, now, 0o700, tarfile.DIRTYPE))
-        for path, content in files.items():
-            entry = _entry(path, now, 0o700 if posixpath.basename(path) == "job" else 0o600, tarfile.REGTYPE)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def _entry(path: str, mtime: float, mode: int, kind: bytes) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(path)
-    entry.type, entry.mode, entry.mtime = kind, mode, int(mtime)
-    return entry
 
 
 def _work_dir(config: GenericConfig, driver: Driver) -> str:

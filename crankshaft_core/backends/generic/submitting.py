@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from crankshaft_core.backends.generic.archive import archive
 from crankshaft_core.backends.generic.frames import Script
 from crankshaft_core.backends.generic.gather import Allowance, Gather
 from crankshaft_core.backends.generic.jobscript import Job
 from crankshaft_core.backends.generic.launcher import Launcher, Submission
-from crankshaft_core.backends.generic.site import Site, archive
+from crankshaft_core.backends.generic.site import Site
 from crankshaft_core.errors import AnswerLostError, BackendError, SubmitInDoubt
 
 __all__ = ["Submitting"]
 
 _A_TRIP = 50
 """Submits in one round trip."""
+
+_AT_ONCE = 4
+"""Submit commands running side by side: sbatch goes from 110 to 300 a second with four, and gains nothing with more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,17 @@ class _Ready:
 
 
 class Submitting:
-    """Hands jobs over, as many in one script as are waiting."""
+    """Hands jobs over, as many in one script as are waiting.
+
+    On this machine two scripts share the four commands at once, so that the scheduler is not left alone while we read
+    the answers to one batch and write the files of the next.
+    """
 
     def __init__(self, site: Site, launcher: Launcher, *, allowance: Allowance | None) -> None:
         self._site = site
         self._launcher = launcher
-        self._gather = Gather(self._send, most=_A_TRIP, allowance=allowance)
+        self._hands = asyncio.Semaphore(_AT_ONCE)
+        self._gather = Gather(self._send, most=_A_TRIP, trips=2 if site.driver.local else 1, allowance=allowance)
 
     async def __call__(self, job: Job, command: str) -> str:
         """The job's id. Raises as `Backend.submit`."""
@@ -42,13 +53,32 @@ class Submitting:
         await self._gather.aclose()
 
     async def _send(self, batch: Sequence[_Ready]) -> Sequence[str | BackendError]:
+        files = _packed(batch)
+        submissions = [Submission(item.job.attempt.id, item.command) for item in batch]
         script = Script()
-        self._launcher.add_submit(script, [Submission(item.job.attempt.id, item.command) for item in batch])
         try:
-            pieces = await self._site.call(script, files=_packed(batch), timeout=120.0 + 5.0 * len(batch))
+            async with self._some_hands(len(batch)) as hands:
+                self._launcher.add_submit(script, submissions, at_once=hands)
+                pieces = await self._site.call(script, files=files, timeout=120.0 + 5.0 * len(batch))
         except AnswerLostError as error:
             raise SubmitInDoubt(f"{self._site.name}: {error}") from error
         return [self._submitted(pieces, item.job.attempt.id) for item in batch]
+
+    @asynccontextmanager
+    async def _some_hands(self, wanted: int) -> AsyncGenerator[int]:
+        """How many commands may run side by side: two while more is waiting to travel, else whatever is free."""
+        least = min(2, wanted, _AT_ONCE)
+        taken = 0
+        try:
+            while taken < least or (
+                taken < min(wanted, _AT_ONCE) and not self._gather.waiting and not self._hands.locked()
+            ):
+                await self._hands.acquire()
+                taken += 1
+            yield taken
+        finally:
+            for _ in range(taken):
+                self._hands.release()
 
     def _submitted(self, pieces: Mapping[str, bytes], attempt: str) -> str | BackendError:
         try:

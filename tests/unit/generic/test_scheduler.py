@@ -154,7 +154,7 @@ def test_accounting_that_is_down_says_nothing() -> None:
 
 def test_submits_run_four_at_a_time() -> None:
     script = Script()
-    slurm().add_submit(script, [Submission(f"k1-{number}", "sbatch x") for number in range(10)])
+    slurm().add_submit(script, [Submission(f"k1-{number}", "sbatch x") for number in range(10)], at_once=4)
     assert script.text.count("} &\n") == 4
 
 

@@ -1,16 +1,19 @@
 """Many live tasks on a TES server that fails now and then: requests, memory, duplicates, beside py-tes in the same run.
 
-    python benchmarks/tes_sweep.py [TASKS] [PEER_TASKS] [SECONDS]        (default: 20000 200 60)
+    python benchmarks/tes_sweep.py [TASKS] [PEER_TASKS] [SECONDS]        (default: 20000 100 60)
 
 Our TES server runs on loopback and pretends to run tasks. 5 % of all requests get 503 before anything is done, 2 % of
-all answers get lost after everything was done. Three clients, each with a server of its own:
+all answers get lost after everything was done. Each client has a server of its own, which counts its requests:
 
 - crankshaft: TASKS tasks through the engine, held by the server until all of them are live, ending within SECONDS then,
-  each followed to its result. Requests are counted by the server, memory is the client process's peak (ru_maxrss). One
+  each followed to its result. Memory is the client process's peak (VmHWM), and what it was before the first task. One
   sweep of all tasks is counted by itself, without faults.
 - py-tes: PEER_TASKS tasks of SECONDS each, created and waited for with `HTTPClient.wait` (a request per task every
   0.5 s, its own default), in a thread each. No faults, since it bears none.
-- naive retry: as many creates as TASKS / 10 with py-tes, each repeated until it is answered, with the faults.
+- naive retry: the same with the faults, every call repeated until it is answered; and TASKS / 10 creates in that way,
+  whose duplicates are counted.
+
+Every number stands beside what it should be.
 """
 
 from __future__ import annotations
@@ -18,13 +21,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,11 +63,12 @@ async def crankshaft(url: str, count: int) -> dict[str, Any]:
     from crankshaft_core.task import Execution, Task
 
     logging.basicConfig(level=logging.ERROR)
-    text = f"name = 'tes'\nkind = 'TES'\nurl = '{url}'\nmax_tasks = {count}\npoll_interval = 5\ngrace = '20s'"
+    text = f"name = 'tes'\nkind = 'TES'\nurl = '{url}'\nmax_tasks = {count}\npoll_interval = 5\ngrace = '10s'"
     config = Config.parse(f"[[backends]]\n{text}")
     task = Task(name="bench", executions=(Execution(image=IMAGE, command="true"),))
-    begun = time.perf_counter()
     async with Engine(config) as engine:
+        before = peak_mb()
+        begun = time.perf_counter()
         handles = deque(engine.spawn("tes", task) for _ in range(count))
         while not all(handle.job_id for handle in handles):
             await asyncio.sleep(0.1)
@@ -78,8 +81,15 @@ async def crankshaft(url: str, count: int) -> dict[str, Any]:
         "ok": ok,
         "submit_seconds": round(submitted, 1),
         "seconds": round(time.perf_counter() - begun, 1),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_mb": peak_mb(),
+        "grown_mb": peak_mb() - before,
     }
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had (VmHWM)."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 async def sweep(url: str, count: int) -> dict[str, Any]:
@@ -121,21 +131,25 @@ def py_tes(url: str, count: int) -> None:
         list(pool.map(work, range(count)))
 
 
-def naive(url: str, count: int) -> None:
+def naive(url: str, count: int, *, wait: bool) -> None:
     import requests
     import tes
+
+    def until_answered(call: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return call()
+            except requests.exceptions.RequestException:
+                continue
 
     def work(number: int) -> None:
         client = tes.HTTPClient(url, timeout=60)
         task = tes.Task(name=f"naive-{number}", executors=[tes.Executor(image=IMAGE, command=["true"])])
-        while True:
-            try:
-                client.create_task(task)
-            except requests.exceptions.RequestException:
-                continue
-            return
+        task_id = until_answered(lambda: client.create_task(task))
+        while wait and until_answered(lambda: client.get_task(task_id)).state != "COMPLETE":
+            time.sleep(0.5)
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(count if wait else 8) as pool:
         list(pool.map(work, range(count)))
 
 
@@ -152,24 +166,62 @@ def alone(part: str, url: str, count: int, server: subprocess.Popen[str]) -> dic
     return result
 
 
+def say(who: str, what: str, *, aim: str = "", met: bool = True) -> None:
+    """One line; `aim` is what the number should be."""
+    verdict = f"   (aim {aim}: {'met' if met else 'MISSED'})" if aim else ""
+    print(f"{who:<13}{what}{verdict}", flush=True)
+
+
 def main(count: int, peers: int, seconds: float) -> None:
+    per_task = our_requests(count, seconds)
+    our_sweep(count)
+    with ThreadPoolExecutor(2) as pool:  # side by side: both mostly wait
+        plain = pool.submit(peer_requests, peers, seconds, faults=False)
+        repeating = pool.submit(peer_requests, peers, seconds, faults=True)
+    for who, theirs in (("py-tes", plain.result()), ("naive retry", repeating.result())):
+        times = theirs / per_task
+        say(who, f"{theirs:.1f} requests a task: {times:.0f} times as many", aim=">= 20", met=times >= 20)
+    with serving(0.0, faults=True) as (url, counted, _):
+        naive(url, count // 10, wait=False)
+    say("naive retry", f"{counted['tasks'] - counted['names']} duplicates of {count // 10} tasks")
+
+
+def our_requests(count: int, seconds: float) -> float:
+    """Requests a task."""
     with serving(seconds, faults=True, hold=True) as (url, counted, server):
         ours = alone("crankshaft", url, count, server)
-    per_task = sum(counted["requests"].values()) / count
+    per_task: float = sum(counted["requests"].values()) / count
     lost, duplicates = count - ours["ok"], counted["tasks"] - counted["cancelled"] - counted["names"]
-    print(f"crankshaft   {count} tasks, {ours['ok']} ok, {lost} lost, {duplicates} duplicates")
-    print(f"             {per_task:.3f} requests a task {counted['requests']}, {counted['cancelled']} cancelled")
-    print(f"             submitted in {ours['submit_seconds']} s, done in {ours['seconds']} s, {ours['peak_mb']} MB")
-    with serving(3600, faults=False) as (url, counted, server):
+    say(
+        "crankshaft",
+        f"{count} tasks live at once, submitted in {ours['submit_seconds']} s, done in {ours['seconds']} s",
+    )
+    say("", f"{lost} lost", aim="0", met=lost == 0)
+    say("", f"{duplicates} duplicates ({counted['cancelled']} cancelled)", aim="0", met=duplicates == 0)
+    say("", f"{per_task:.3f} requests a task {counted['requests']}", aim="<= 2.2", met=per_task <= 2.2)
+    before = ours["peak_mb"] - ours["grown_mb"]
+    memory = f"{ours['peak_mb']:.1f} MB at most, {before:.1f} MB of it before the first task"
+    say("", memory, aim="< 150", met=ours["peak_mb"] < 150)
+    return per_task
+
+
+def our_sweep(count: int) -> None:
+    with serving(3600, faults=False) as (url, _, server):
         listed = alone("sweep", url, count, server)
-    print(f"sweep        {listed['first']} requests at first, then {listed['second']}, {listed['seconds']} s")
-    with serving(seconds, faults=False) as (url, counted, _):
-        py_tes(url, peers)
-    theirs = sum(counted["requests"].values()) / peers
-    print(f"py-tes       {peers} tasks, {theirs:.1f} requests a task: {theirs / per_task:.0f} times as many")
-    with serving(0.0, faults=True) as (url, counted, _):
-        naive(url, count // 10)
-    print(f"naive retry  {count // 10} tasks, {counted['tasks'] - counted['names']} duplicates")
+    most = max(listed["first"], listed["second"])
+    text = f"{listed['first']} requests for all {count} at first, then {listed['second']}, {listed['seconds']} s each"
+    say("one sweep", text, aim="<= 12", met=most <= 12)
+
+
+def peer_requests(count: int, seconds: float, *, faults: bool) -> float:
+    """Requests a task."""
+    with serving(seconds, faults=faults) as (url, counted, _):
+        if faults:
+            naive(url, count, wait=True)
+        else:
+            py_tes(url, count)
+    requests: float = sum(counted["requests"].values()) / count
+    return requests
 
 
 if __name__ == "__main__":
@@ -180,6 +232,6 @@ if __name__ == "__main__":
         given = sys.argv[1:]
         main(
             int(given[0]) if given else 20_000,
-            int(given[1]) if len(given) > 1 else 200,
+            int(given[1]) if len(given) > 1 else 100,
             float(given[2]) if len(given) > 2 else 60.0,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ from crankshaft_core.errors import (
 from crankshaft_core.task import Execution, Verdict
 from tests.integration.elsewhere import Elsewhere, Faulty
 from tests.integration.running import RUN, attempt, batch, config, opened, outcome, submitted, true, until
+
+NO_JOBS = """
+monitor_all = 'true'
+kill = 'true'
+job_id_regex = '^job (\\d+)$'
+"""
 
 
 @pytest.fixture
@@ -44,6 +51,22 @@ async def test_the_submits_of_one_moment_are_one_round_trip(system: GenericConfi
         assert len(driver.scripts) == 1
         for job in jobs:
             await until(backend, job, Phase.ENDED)
+
+
+async def test_two_round_trips_share_four_commands_at_once(tmp_path: Path) -> None:
+    text = "submit = 'sleep 0.02; echo job 1'\nsubmit_rate = 1000\nsubmit_burst = 200\n" + NO_JOBS
+    async with opened(config(tmp_path, text)) as backend:
+        await asyncio.gather(*(backend.submit(attempt("true")) for _ in range(120)))
+    lines = (run_dir(tmp_path) / "commands.log").read_text().splitlines()
+    edges = [(float(edge), step) for line in lines for edge, step in zip(line.split(), (1, -1), strict=False)]
+    under_way = list(itertools.accumulate(step for _, step in sorted(edges)))
+    assert (len(lines), max(under_way)) == (120, 4)
+
+
+async def test_a_submit_command_may_be_a_function_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASH_FUNC_true%%", "() { echo job 7; }")
+    async with opened(config(tmp_path, "submit = 'true ~{script}'\n" + NO_JOBS)) as backend:
+        assert await backend.submit(attempt("true")) == "7"
 
 
 async def test_a_poll_is_one_round_trip_for_all(system: GenericConfig) -> None:

@@ -41,8 +41,10 @@ class Submitting:
     def __init__(self, site: Site, launcher: Launcher, *, allowance: Allowance | None) -> None:
         self._site = site
         self._launcher = launcher
+        trips = 2 if site.driver.local else 1
         self._hands = asyncio.Semaphore(_AT_ONCE)
-        self._gather = Gather(self._send, most=_A_TRIP, trips=2 if site.driver.local else 1, allowance=allowance)
+        self._share = _AT_ONCE // trips
+        self._gather = Gather(self._send, most=_A_TRIP, trips=trips, allowance=allowance)
 
     async def __call__(self, job: Job, command: str) -> str:
         """The job's id. Raises as `Backend.submit`."""
@@ -66,19 +68,19 @@ class Submitting:
 
     @asynccontextmanager
     async def _some_hands(self, wanted: int) -> AsyncGenerator[int]:
-        """How many commands may run side by side: two while more is waiting to travel, else whatever is free."""
-        least = min(2, wanted, _AT_ONCE)
+        """How many commands may run side by side: a fair share, and more if nobody else is about to travel."""
         taken = 0
         try:
-            while taken < least or (
-                taken < min(wanted, _AT_ONCE) and not self._gather.waiting and not self._hands.locked()
-            ):
+            while taken < min(wanted, self._share) or (taken < wanted and self._is_one_left_over()):
                 await self._hands.acquire()
                 taken += 1
             yield taken
         finally:
             for _ in range(taken):
                 self._hands.release()
+
+    def _is_one_left_over(self) -> bool:
+        return not self._gather.waiting and not self._hands.locked()
 
     def _submitted(self, pieces: Mapping[str, bytes], attempt: str) -> str | BackendError:
         try:

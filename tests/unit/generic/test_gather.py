@@ -39,6 +39,21 @@ async def test_calls_that_come_while_one_is_under_way_wait_for_the_next() -> Non
     assert trips.batches == [[1], [2, 3]]
 
 
+async def test_as_many_trips_as_may_are_under_way() -> None:
+    under_way: list[int] = []
+
+    async def slow(batch: Sequence[int]) -> Sequence[int | BackendError]:
+        under_way.append(len(under_way) + 1)
+        await asyncio.sleep(0.01)
+        return batch
+
+    gather = Gather(slow, most=1, trips=2)
+    calls = [asyncio.ensure_future(gather(item)) for item in range(3)]
+    await asyncio.sleep(0.005)
+    assert (under_way, gather.waiting) == ([1, 2], 1)
+    assert await asyncio.gather(*calls) == [0, 1, 2]
+
+
 async def test_no_batch_is_larger_than_it_may_be() -> None:
     trips = Trips()
     gather = Gather(trips, most=2)

@@ -17,6 +17,7 @@ COMMANDS = {
     "jobs": "list what was handed over and is not done, also by clients that are gone",
     "logs": "print what a task has written",
     "cancel": "end tasks, also those whose client is gone",
+    "login": "open the connection to a backend by hand: one-time codes, passwords, tickets",
     "check": "is each backend reachable and usable?",
     "config": "print the merged configuration, secrets hidden",
     "init": "write a commented starter file",
@@ -140,6 +141,12 @@ def _many(parser: argparse.ArgumentParser, option: str, metavar: str, what: str)
     return parser.add_argument(option, metavar=metavar, action="append", default=[], help=what)
 
 
+def _login(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    name = parser.add_argument("name", metavar="NAME", help='a backend with locale kind = "SSH"')
+    end = parser.add_argument("--end", action="store_true", help="close the connection that was opened")
+    return [name, end, _config(parser)]
+
+
 def _check(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     names = parser.add_argument("names", metavar="NAME", nargs="*", help="only these backends")
     return [names, _config(parser)]
@@ -205,6 +212,7 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], list[argparse.Action]]] 
     "jobs": _jobs,
     "logs": _logs,
     "cancel": _cancel,
+    "login": _login,
     "check": _check,
     "config": _show_config,
     "init": _init,

@@ -3,7 +3,7 @@
 from crankshaft_core.drivers.ssh.backoff import Timing
 from crankshaft_core.drivers.ssh.connection import Outage
 from crankshaft_core.drivers.ssh.driver import SSHDriver
-from crankshaft_core.drivers.ssh.openssh_args import login_command
+from crankshaft_core.drivers.ssh.openssh_args import login_command, logout_command, write_pin
 from crankshaft_core.drivers.ssh.settings import HostKey, SSHSettings
 
-__all__ = ["HostKey", "Outage", "SSHDriver", "SSHSettings", "Timing", "login_command"]
+__all__ = ["HostKey", "Outage", "SSHDriver", "SSHSettings", "Timing", "login_command", "logout_command", "write_pin"]

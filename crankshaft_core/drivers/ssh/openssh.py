@@ -15,7 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crankshaft_core.drivers.ssh.channel import Channel
-from crankshaft_core.drivers.ssh.openssh_args import LONGEST_SOCKET, PIN_ALIAS, common, login_socket, option, quoted
+from crankshaft_core.drivers.ssh.openssh_args import (
+    LONGEST_SOCKET,
+    common,
+    login_socket,
+    option,
+    quoted,
+    write_pin,
+)
 from crankshaft_core.drivers.ssh.openssh_log import failure, last_words
 from crankshaft_core.drivers.ssh.pipes import ProcessChannel, end_session
 from crankshaft_core.drivers.ssh.settings import SSHSettings
@@ -93,13 +100,8 @@ class OpenSSHLink:
         return [*common(self._settings, self._target, batch=True, pin_file=self._pin_file()), *control]
 
     def _pin_file(self) -> Path | None:
-        pin = self._settings.host_key
-        if pin is None:
-            return None
         file = self._folder / "known_hosts"
-        if not file.exists():
-            file.write_text(f"{PIN_ALIAS} {pin.type} {pin.base64}\n", encoding="ascii")
-        return file
+        return file if file.exists() else write_pin(self._settings, self._folder)
 
     def _answers(self, control: Sequence[str]) -> bool:
         return self._ask(control, "check") == 0

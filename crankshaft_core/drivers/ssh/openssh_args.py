@@ -10,7 +10,17 @@ from pathlib import Path
 from crankshaft_core.drivers.ssh.settings import SSHSettings
 from crankshaft_core.drivers.ssh.target import Target, resolve
 
-__all__ = ["LONGEST_SOCKET", "PIN_ALIAS", "common", "login_command", "login_socket", "option"]
+__all__ = [
+    "LONGEST_SOCKET",
+    "PIN_ALIAS",
+    "common",
+    "login_command",
+    "login_socket",
+    "logout_command",
+    "option",
+    "quoted",
+    "write_pin",
+]
 
 PIN_ALIAS = "crankshaft-pinned"
 """The name under which a pinned host key stands in a file of ours."""
@@ -62,18 +72,35 @@ def login_socket(target: Target) -> Path:
     return Path(f"/tmp/ck-{os.getuid()}-{digest[:12]}")  # noqa: S108 its owner is looked at before it is used
 
 
-def login_command(settings: SSHSettings) -> list[str]:
+def login_command(settings: SSHSettings, *, pin_file: Path | None = None) -> list[str]:
     """A command for a terminal that opens the connection by hand and leaves it in the background.
 
-    It may ask for passwords, codes and the trust in a host key. Runs then find it, in all processes of this user.
-    Raises ConfigError as `resolve` does.
+    It may ask for passwords and codes. Runs then find it, in all processes of this user. `pin_file`: the known_hosts
+    file of `write_pin`, wanted until the connection stands. Raises ConfigError as `resolve` does.
     """
     target = resolve(settings)
     socket = login_socket(target)
     socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    args = common(settings, target, batch=False)
+    args = common(settings, target, batch=False, pin_file=pin_file)
     args += option("ControlMaster", "yes") + option("ControlPath", quoted(socket))
     return [*args, *option("ControlPersist", LOGIN_PERSISTS), "-N", "-f", "--", settings.host]
+
+
+def logout_command(settings: SSHSettings) -> list[str]:
+    """A command that ends the connection of `login_command`; it fails where there is none."""
+    target = resolve(settings)
+    args = common(settings, target, batch=True) + option("ControlPath", quoted(login_socket(target)))
+    return [*args, "-O", "exit", "--", settings.host]
+
+
+def write_pin(settings: SSHSettings, directory: Path) -> Path | None:
+    """A known_hosts file with the pinned host key alone; None where none is pinned."""
+    pin = settings.host_key
+    if pin is None:
+        return None
+    file = directory / "known_hosts"
+    file.write_text(f"{PIN_ALIAS} {pin.type} {pin.base64}\n", encoding="ascii")
+    return file
 
 
 def quoted(path: Path) -> str:

@@ -22,6 +22,7 @@ from snakemake_executor_crankshaft.settings import ExecutorSettings
 if TYPE_CHECKING:
     from snakemake_executor_crankshaft.choice import Choice
     from snakemake_executor_crankshaft.command import InnerRun
+    from snakemake_executor_crankshaft.logs import Logs
     from snakemake_executor_crankshaft.reporter import Outcome
     from snakemake_executor_crankshaft.run import Run
 
@@ -102,6 +103,8 @@ class Executor(RealExecutor):
         self._open = False
         try:
             self._run.close()
+            for line in self._aftermath.lines():
+                self.logger.info(line)
         except CancelUnconfirmed as error:
             self.logger.error(str(error))  # noqa: TRY400 - a message for a person, not a traceback
         finally:
@@ -109,6 +112,7 @@ class Executor(RealExecutor):
 
     def handle_job_success(self, job: Any) -> None:
         """Called when Snakemake has noted it."""
+        self._aftermath.well(job)
         self._run.told(job)
 
     def handle_job_error(self, job: Any) -> None:
@@ -183,6 +187,7 @@ class Executor(RealExecutor):
 
     def _new_run(self) -> Run:
         from crankshaft_core.config import Config
+        from snakemake_executor_crankshaft.aftermath import Aftermath
         from snakemake_executor_crankshaft.run import Run
         from snakemake_executor_crankshaft.surroundings import Surroundings
 
@@ -191,15 +196,32 @@ class Executor(RealExecutor):
             self.logger.warning(warning)
         surroundings = Surroundings.of(self.workflow, backend=self._settings.backend, say=self.logger.warning)
         journals = Path(self.workflow.persistence.aux_path) / "crankshaft" / str(os.getuid())
+        logs = self._new_logs()
+        self._aftermath = Aftermath(logs, report=self._settings.report)
         return Run(
-            config, surroundings, report=self._report, failed=self._broken, logger=self.logger, journals=journals
+            config,
+            surroundings,
+            report=self._report,
+            failed=self._broken,
+            logger=self.logger,
+            journals=journals,
+            logs=logs,
         )
+
+    def _new_logs(self) -> Logs:
+        from snakemake_executor_crankshaft.logs import Logs
+
+        default = Path(self.workflow.persistence.path) / "crankshaft_logs"
+        logs = Logs(self._settings.logdir or default, keep=self._settings.keep_successful_logs)
+        logs.prune(self._settings.delete_logfiles_older_than)
+        return logs
 
     def _report(self, info: SubmittedJobInfo, outcome: Outcome) -> None:
         """Called in the reporter's thread."""
         from snakemake_executor_crankshaft.failure import failure_of
 
         job: Any = info.job
+        logs = self._aftermath.ended(job, outcome, self._run.asked(job))
         failure = failure_of(outcome, job.rules)
         if failure is None:
             self._run.shipping.settle(job)
@@ -209,7 +231,7 @@ class Executor(RealExecutor):
             self.logger.error(failure.message)
         facts = {"external_jobid": failure.job_id} if failure.job_id else {}
         message = failure.message.replace("\n", "\n        ")
-        cast("Any", self).report_job_error(info, msg=message, aux_logs=list(failure.logs), **facts)
+        cast("Any", self).report_job_error(info, msg=message, aux_logs=list(logs), **facts)
 
     def _broken(self, error: BaseException) -> None:
         """Have the scheduler stop: an outcome could not be reported."""

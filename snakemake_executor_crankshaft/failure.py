@@ -44,8 +44,6 @@ class Failure:
 
     message: str
     job_id: str | None = None
-    logs: tuple[str, ...] = ()
-    """Files that tell more."""
 
 
 def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str]) -> Failure | None:
@@ -66,8 +64,7 @@ def _with_output(summary: str, result: TaskResult, rules: Iterable[str]) -> Fail
     said = _plain(result).stderr_tail.splitlines()[-_LINES:]
     if said:
         lines += ["stderr ends with:", *("    " + line for line in said)]
-    logs = tuple(path for path in (result.stdout, result.stderr) if path)
-    return Failure("\n".join(lines), result.job_id, logs)
+    return Failure("\n".join(lines), result.job_id)
 
 
 def _advice(words: str) -> list[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crankshaft_core.backends.opening import OpenBackend, open_backend
 from crankshaft_core.blocking import TaskFuture
-from crankshaft_core.config import BackendConfig, Config, DockerConfig
+from crankshaft_core.config import BackendConfig, Config, DockerConfig, GenericConfig
 from crankshaft_core.errors import ConfigError
+from crankshaft_core.task import Execution, Resources
 from snakemake_executor_crankshaft.books import Book, Books, open_shelf
 from snakemake_executor_crankshaft.containers import brings_this_python, hidden_from, with_mounts
 from snakemake_executor_crankshaft.environment import job_environment
@@ -18,6 +20,7 @@ from snakemake_executor_crankshaft.guesses import guesses
 from snakemake_executor_crankshaft.identity import Identity
 from snakemake_executor_crankshaft.images import image_for, runs_images
 from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
+from snakemake_executor_crankshaft.logs import Logs
 from snakemake_executor_crankshaft.notices import Notices
 from snakemake_executor_crankshaft.past import Past, forgettable
 from snakemake_executor_crankshaft.place import place_of
@@ -29,6 +32,17 @@ from snakemake_executor_crankshaft.tasks import task_of
 from snakemake_executor_crankshaft.work import Work
 
 __all__ = ["Run"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A job that was handed over, and how it is known."""
+
+    job: Job
+    """Kept, so that no other object gets its id."""
+    book: Book
+    key: str
+    asked: Resources
 
 
 class Run:
@@ -43,17 +57,19 @@ class Run:
         failed: Callable[[BaseException], None],
         logger: Logger,
         journals: Path | None = None,
+        logs: Logs | None = None,
         open_backend: OpenBackend = open_backend,
     ) -> None:
         """`journals` is the directory of the journals; without one, nothing is left to take up after a kill."""
         self._config = with_mounts(config, surroundings)
         self._surroundings = surroundings
         self._logger = logger
+        self._logs = logs
         self._places: dict[str, Place] = {}
         self._unfits: dict[str, list[str]] = {}
         self._said: set[str] = set()
         self._live: set[TaskFuture] = set()
-        self._keys: dict[int, tuple[Job, Book, str]] = {}
+        self._started: dict[int, _Started] = {}
         shelf = open_shelf(journals)
         self._books = Books(self._config, shelf, open_backend=open_backend)
         self._past = Past(self._books.all, shelf, say=logger.info)
@@ -105,22 +121,28 @@ class Run:
         image = self._image(job, backend, work.container)
         env = self._environment(backend, image)
         execution = work.execution(env=env, work_dir=self._surroundings.work_dir, image=image)
+        execution = self._logged(execution, job, backend)
         book = known or self._books.own
         task = self.shipping.loaded(task_of(job, execution, request, run=book.engine.run_id), job, backend)
         if known is None:
             work.prepare()
             self.shipping.prepare(job)
-        self._keys[id(job)] = (job, book, identity.key)
+        self._started[id(job)] = _Started(job, book, identity.key, request.resources.over(backend.defaults))
         future = book.engine.spawn(backend.name, task, key=identity.key)
         self._live.add(future)
         future.add_done_callback(self._live.discard)
         self._reporter.follow(info, future)
 
+    def asked(self, job: Job) -> Resources:
+        """What a job that was started was given, the backend's defaults included."""
+        started = self._started.get(id(job))
+        return started.asked if started is not None else Resources()
+
     def told(self, job: Job) -> None:
         """Snakemake has noted what came of the job: it is not asked for again."""
-        if id(job) in self._keys:
-            _, book, key = self._keys.pop(id(job))
-            book.journal.forget([key])
+        started = self._started.pop(id(job), None)
+        if started is not None:
+            started.book.journal.forget([started.key])
 
     def cancel(self) -> None:
         """End every job and wait until that is confirmed. Raises CancelUnconfirmed. Nothing is reported any more."""
@@ -148,9 +170,9 @@ class Run:
 
     def _forget_failed(self) -> None:
         """What was cancelled would be run anew in any case."""
-        for _, book, key in self._keys.values():
-            if forgettable(book.journal.latest(key)):
-                book.journal.forget([key])
+        for started in self._started.values():
+            if forgettable(started.book.journal.latest(started.key)):
+                started.book.journal.forget([started.key])
 
     def _backend_of(self, book: Book, identity: Identity) -> BackendConfig:
         """Where a job that is taken up was submitted to."""
@@ -187,6 +209,13 @@ class Run:
             return image_for(backend, container, self._surroundings.image)
         except ConfigError as error:
             raise ConfigError(f"rule {_rules(job)}: {error}") from error
+
+    def _logged(self, execution: Execution, job: Job, backend: BackendConfig) -> Execution:
+        """What the job says goes to its log files at once, where the backend can have that."""
+        if self._logs is None or self._surroundings.work_dir is None or not isinstance(backend, GenericConfig):
+            return execution
+        files = self._logs.of(job)
+        return execution.model_copy(update={"stdout": str(files.stdout), "stderr": str(files.stderr)})
 
     def _environment(self, backend: BackendConfig, image: str | None) -> Mapping[str, str]:
         """What is installed here is not in an image."""

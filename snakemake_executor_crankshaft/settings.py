@@ -41,6 +41,33 @@ class ExecutorSettings(ExecutorSettingsBase):
             "said why. Needs a file system that the jobs share.",
         },
     )
+    report: bool = field(
+        default=False,
+        metadata={
+            "help": "At the end, print a table of what the jobs of each rule asked for and what they used: cores, "
+            "memory and time, as far as their backend tells.",
+        },
+    )
+    logdir: Optional[Path] = field(  # noqa: UP045
+        default=None,
+        metadata={
+            "help": "Directory for what jobs write to standard output and standard error: a directory for each rule, "
+            "in it one for each set of wildcards, and in it ATTEMPT.out and ATTEMPT.err. "
+            "Default: .snakemake/crankshaft_logs.",
+            "metavar": "DIR",
+        },
+    )
+    keep_successful_logs: bool = field(
+        default=False,
+        metadata={"help": "Keep these files also of jobs that came to a good end."},
+    )
+    delete_logfiles_older_than: int = field(
+        default=10,
+        metadata={
+            "help": "Days after which these files are removed when a workflow starts; 0: never. Default: 10.",
+            "metavar": "DAYS",
+        },
+    )
     sigterm: str = field(
         default="cancel",
         metadata={

@@ -60,11 +60,6 @@ def test_the_message_ends_with_what_the_job_said() -> None:
     )
 
 
-def test_job_id_and_files_are_told() -> None:
-    assert failed(FAILED).job_id == "48213"
-    assert failed(FAILED).logs == ("/w/out", "/w/err")
-
-
 def test_a_job_that_said_nothing_gets_one_line() -> None:
     silent = dataclasses.replace(FAILED, stderr_tail="")
     assert failed(silent).message == "align[sample=s3] (hpc 48213, c07): exit code 1"
@@ -94,3 +89,7 @@ def test_an_error_without_a_result_is_told_as_it_is() -> None:
 
 def test_an_error_without_words_is_told_by_its_kind() -> None:
     assert failed(LostTaskError("")).message == "LostTaskError"
+
+
+def test_its_job_id_is_told() -> None:
+    assert failed(FAILED).job_id == "48213"

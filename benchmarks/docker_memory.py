@@ -1,18 +1,16 @@
-"""What a task leaves in memory when it is done: few and many tasks through Crankshaft on Docker, beside each other.
+"""What a task leaves in memory when it is done: one process runs few tasks through Crankshaft on Docker, then many.
 
     python benchmarks/docker_memory.py [FEW] [MANY] [PARALLEL]        (default: 100 2000 8)
 
-Each count runs in a process of its own, PARALLEL tasks at once, none of their results kept. It is measured from the
-twentieth task on, when all that is loaded once is loaded: the peak of the process (VmHWM), and what Python has
-allocated and still holds at the end (tracemalloc). The ratio is that of the peaks; 1 means that tasks leave nothing.
-The engine is DOCKER_HOST's, else the tests' own.
+PARALLEL tasks run at once, and none of their results is kept. After FEW and after MANY in all it is measured how large
+the process ever was (VmHWM), and what Python has allocated since the first twenty and still holds (tracemalloc). The
+ratio is that of the peaks; 1 means that tasks leave nothing. The engine is DOCKER_HOST's, else the tests' own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import subprocess
 import sys
@@ -29,11 +27,14 @@ from crankshaft_core.task import Execution, Task
 TASK = Task(name="bench", executions=(Execution(program="true"),))
 SERVICE = Path(__file__).parents[1] / "tests" / "services" / "docker"
 FIRST = 20
+IDLE = 3.0
+"""Seconds in which what the last tasks left on the engine is removed, so that nothing is under way."""
 MIB = 2**20
 
 
-async def measured(host: str, count: int, parallel: int) -> tuple[int, int]:
-    """Peak of the process, and what is held of `count` tasks; both in bytes."""
+async def measured(host: str, counts: tuple[int, int], parallel: int) -> list[tuple[int, int]]:
+    """After each of the `counts` of tasks: the peak of the process, and what is held; both in bytes."""
+    found: list[tuple[int, int]] = []
     with tempfile.TemporaryDirectory() as directory:
         config = Config.parse(
             f"""[[backends]]
@@ -48,9 +49,16 @@ async def measured(host: str, count: int, parallel: int) -> tuple[int, int]:
         async with Engine(config, journal=Journal.open(Path(directory) / "journal.db")) as engine:
             await run(engine, FIRST, parallel)
             tracemalloc.start()
-            before = held()
-            await run(engine, count, parallel)
-            return peak(), held() - before
+            done = 0
+            for count in counts:
+                await run(engine, count - done, parallel)
+                done = count
+                await asyncio.sleep(IDLE)
+                found.append((peak(), held()))
+                print(
+                    f"{count} tasks: peak {found[-1][0] / MIB:.1f} MiB, {found[-1][1] / 1024:.0f} KiB held", flush=True
+                )
+    return found
 
 
 async def run(engine: Engine, count: int, parallel: int) -> None:
@@ -73,21 +81,12 @@ def peak() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def in_a_process(host: str, count: int, parallel: int) -> tuple[int, int]:
-    command = [sys.executable, __file__, "--child", host, str(count), str(parallel)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    most, left = json.loads(done.stdout)
-    print(f"{count} tasks: peak {most / MIB:.1f} MiB, {left / 1024:.0f} KiB held at the end", flush=True)
-    return most, left
-
-
 def main() -> None:
     few, many, parallel = (int(text) for text in [*sys.argv[1:], *["100", "2000", "8"][len(sys.argv) - 1 :]])
     host = os.environ.get("DOCKER_HOST") or own_engine()
-    peak_of_few, left_of_few = in_a_process(host, few, parallel)
-    peak_of_many, left_of_many = in_a_process(host, many, parallel)
-    each = (left_of_many - left_of_few) / (many - few)
-    print(f"ratio of the peaks {peak_of_many / peak_of_few:.3f}; each task more leaves {each:.0f} bytes")
+    (first_peak, first_held), (last_peak, last_held) = asyncio.run(measured(host, (few, many), parallel))
+    each = (last_held - first_held) / (many - few)
+    print(f"ratio of the peaks {last_peak / first_peak:.3f}; each task more leaves {each:.0f} bytes")
 
 
 def own_engine() -> str:
@@ -97,7 +96,4 @@ def own_engine() -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        print(json.dumps(asyncio.run(measured(sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))))
-    else:
-        main()
+    main()

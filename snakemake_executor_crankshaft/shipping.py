@@ -53,7 +53,8 @@ class Shipping:
                 _sent(job)
                 _outputs(job)
             except ConfigError as error:
-                yield from (f"rule {', '.join(sorted(set(job.rules)))}: {problem}" for problem in error.problems)
+                rules = ", ".join(repr(rule) for rule in sorted(set(job.rules)))
+                yield from (f"rule {rules}: {problem}" for problem in error.problems)
 
     def loaded(self, task: Task, job: Job, backend: BackendConfig) -> Task:
         """The job's task with all that travels. Raises ConfigError for files that cannot."""

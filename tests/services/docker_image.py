@@ -27,7 +27,7 @@ from packaging.requirements import Requirement
 __all__ = ["SNAKEMAKE_IMAGE", "make_snakemake_image"]
 
 SNAKEMAKE_IMAGE = "snakemake:local"
-WANTED = ("snakemake", "mappy", "pysam", "matplotlib")
+WANTED = ("snakemake", "snakemake-storage-plugin-s3", "mappy", "pysam", "matplotlib")
 PYTHON, VENV = "/opt/python", "/opt/snakemake"
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SITE = f"{VENV}/lib/{VERSION}/site-packages"

@@ -19,7 +19,6 @@ from tests.services.docker_image import make_snakemake_image
 from tests.services.running import ContainerEngine, GridEngine, Slurm
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "variants"
-# Grid Engine's h_vmem limits the address space, of which Snakemake alone takes more than the rules' `mem_mb`.
 CONFIGURATION = """
 [[backends]]
   name = "local"
@@ -50,7 +49,6 @@ CONFIGURATION = """
   name = "sge"
   kind = "Generic"
   preset = "sge"
-  extra_args = "-l h_vmem=3G"
 
 [[backends]]
   name = "docker"

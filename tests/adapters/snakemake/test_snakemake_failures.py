@@ -32,7 +32,7 @@ def test_it_shows_the_exit_code_of_the_rules_own_command(said: str) -> None:
 
 
 def test_it_names_the_files_that_tell_more(said: str) -> None:
-    assert "stderr (check log file(s) for error details)" in said
+    assert "/.snakemake/crankshaft_logs/a/sample=s3/1.err (check log file(s) for error details)" in said
 
 
 def test_it_holds_nothing_of_the_inner_runs_small_talk(said: str) -> None:

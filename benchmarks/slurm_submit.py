@@ -7,7 +7,7 @@ The Slurm of tests/services runs on this machine (what it needs: `tests/services
 - RPCs: TASKS tasks of `true` through the engine, with the preset's own cadences, counted by `sdiag`, without those that
   the node sends. The peer asks `squeue -j` for each of up to 100 live jobs, once.
 - Rate: TASKS held jobs through the engine (`submit_rate` raised), from `spawn` to the last job id, beside `xargs -P 4`
-  running the same sbatch commands over job scripts made before its clock starts. PAIRS times, each in turn.
+  running the same sbatch commands over job scripts made before its clock starts. PAIRS times, each first in turn.
 - Delay: from the time in a task's exit record to its `TaskEnded`, in units of `poll_interval`.
 """
 
@@ -153,6 +153,14 @@ def write_job(backend: GenericBackend, work_dir: Path, number: int) -> str:
     return command.replace("'", "").replace("crankshaft kpeer00 tiny", "tiny")
 
 
+def pair(place: Path, count: int, *, bare_first: bool) -> tuple[float, float]:
+    """Jobs a second of both, one after the other: what the first leaves to the controller is the second's burden."""
+    if bare_first:
+        bare = bare_rate(place / "bare", count)
+        return asyncio.run(engine_rate(place / "ours", count)), bare
+    return asyncio.run(engine_rate(place / "ours", count)), bare_rate(place / "bare", count)
+
+
 def main(count: int, pairs: int) -> None:
     with (
         closing(Services(Path(__file__).parents[1] / "tests" / "services")) as services,
@@ -163,11 +171,12 @@ def main(count: int, pairs: int) -> None:
         asyncio.run(run_all(place / "all", count))
         naive_round(place)
         ratios: list[float] = []
-        for pair in range(pairs):
-            ours = asyncio.run(engine_rate(place / f"ours{pair}", count))
-            bare = bare_rate(place / f"bare{pair}", count)
+        for number in range(pairs):
+            ours, bare = pair(place / f"pair{number}", count, bare_first=number % 2 == 1)
             ratios.append(ours / bare)
-            print(f"pair {pair + 1}: engine {ours:.0f}/s, bare sbatch {bare:.0f}/s, ratio {ratios[-1]:.2f}", flush=True)
+            print(
+                f"pair {number + 1}: engine {ours:.0f}/s, bare sbatch {bare:.0f}/s, ratio {ratios[-1]:.2f}", flush=True
+            )
         print(f"{count} submits: median ratio {statistics.median(ratios):.2f}")
 
 

@@ -51,8 +51,12 @@ class _Left:
 class Past:
     """What the journals hold at the start."""
 
-    def __init__(self, books: Iterable[Book], shelf: Shelf, *, say: Callable[[str], object]) -> None:
+    def __init__(
+        self, books: Iterable[Book], shelf: Shelf, *, say: Callable[[str], object], fetched: bool = False
+    ) -> None:
+        """`fetched`: what jobs make is brought here after they have ended."""
         self._say = say
+        self._fetched = fetched
         self._in_use = shelf.in_use
         self._by_output: dict[str, dict[str, _Left]] = {}
         self._done: list[_Left] = []
@@ -97,7 +101,8 @@ class Past:
             if entry is None:
                 continue
             same = left.key == identity.key and taken is None and not forced
-            fate = fate_of(entry, same=same, complete=_are_there(job))
+            is_to_come = self._fetched and entry.stage is Stage.ENDED
+            fate = fate_of(entry, same=same, complete=is_to_come or _are_there(job))
             if fate is Fate.TAKEN_UP:
                 taken = left.book
                 continue

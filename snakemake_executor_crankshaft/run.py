@@ -21,6 +21,7 @@ from snakemake_executor_crankshaft.identity import Identity
 from snakemake_executor_crankshaft.images import image_for, runs_images
 from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
 from snakemake_executor_crankshaft.logs import Logs
+from snakemake_executor_crankshaft.modes import Mode
 from snakemake_executor_crankshaft.notices import Notices
 from snakemake_executor_crankshaft.past import Past, forgettable
 from snakemake_executor_crankshaft.place import place_of
@@ -72,7 +73,8 @@ class Run:
         self._started: dict[int, _Started] = {}
         shelf = open_shelf(journals)
         self._books = Books(self._config, shelf, open_backend=open_backend)
-        self._past = Past(self._books.all, shelf, say=logger.info)
+        fetched = self.shipping.ways.mode is Mode.CARRIED
+        self._past = Past(self._books.all, shelf, say=logger.info, fetched=fetched)
         self._unsubscribe = self._books.subscribe(Notices(logger.info))
         self._reporter: Reporter[Any] = Reporter(report, failed)
 

@@ -9,8 +9,12 @@ import pytest
 
 from crankshaft_core.backends.base import Phase
 from crankshaft_core.errors import ConfigError, JournalError
+from crankshaft_core.journal import Stage
 from crankshaft_core.task import TaskResult, Verdict
-from tests.unit.snakemake.world import CONFIG, FakeJob, World
+from snakemake_executor_crankshaft.identity import identity_of
+from snakemake_executor_crankshaft.modes import Mode, Ways
+from snakemake_executor_crankshaft.shipping import Shipping
+from tests.unit.snakemake.world import CONFIG, INNER, FakeJob, World, until
 
 
 @pytest.fixture
@@ -92,6 +96,22 @@ def test_a_job_whose_files_were_removed_since_is_run_again(world: World, job: Fa
     world.start_again()
     world.starts(job)
     assert runs(world) == 2
+
+
+@pytest.mark.parametrize(("mode", "count"), [(Mode.SHARED, 2), (Mode.CARRIED, 1)])
+def test_files_that_are_fetched_afterwards_may_be_missing(
+    world: World, job: FakeJob, mode: Mode, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shipping, "loaded", lambda _self, task, _job, _backend: task)
+    monkeypatch.setattr(Shipping, "prepare", lambda _self, _job: None)
+    attempt = world.starts(job)
+    world.kill()
+    world.system.end(attempt)
+    world.run = world.new_run(shipping=Shipping(Ways(mode=mode)))
+    until(lambda: world.run._books.own.journal.latest(identity_of(job).key).stage is Stage.ENDED)
+    world.run.start(job, job.name, INNER)
+    until(lambda: world.reported or runs(world) == 2)
+    assert runs(world) == count
 
 
 def test_what_was_reported_and_not_yet_noted_is_not_run_again(world: World, job: FakeJob) -> None:

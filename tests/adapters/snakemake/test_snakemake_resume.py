@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import textwrap
 from collections.abc import Callable
 
 import pytest
 
 from tests.adapters.snakemake.workflow import Workflow, until
+from tests.services.running import ContainerEngine, Slurm
 
 # the rules with a `run:` go through an inner Snakemake, the others run directly
 SNAKEFILE = """
@@ -44,14 +46,16 @@ SNAKEFILE = """
 """
 LOCAL = '[[backends]]\nname = "here"\nkind = "Generic"\nmax_tasks = 3\nsubmit = "~{command}"\n'
 SLURM = '[[backends]]\nname = "slurm"\npreset = "slurm"\nmax_tasks = 3\n'
+DOCKER = '[[backends]]\nname = "box"\nkind = "Docker"\nmax_tasks = 2\n'
 RULES = ["after", "inner", "meanwhile", "queued", "still"]
 FLAGS = ("--crankshaft-direct", "--jobs", "10")
 
 
-def kill_and_go_on(workflow: Workflow, config: str) -> str:
+def kill_and_go_on(workflow: Workflow, config: str, snakefile: str = SNAKEFILE) -> str:
     """What the second Snakemake says."""
-    process = workflow.write(SNAKEFILE, config).start(*FLAGS)
-    until(lambda: all(workflow.exists(f"{name}.began") for name in ("meanwhile", "still", "inner")))
+    running = [name for name in ("still", "inner") if f"rule {name}:" in snakefile]
+    process = workflow.write(snakefile, config).start(*FLAGS)
+    until(lambda: all(workflow.exists(f"{name}.began") for name in ("meanwhile", *running)))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (workflow.dir / "go.1").touch()
@@ -60,7 +64,7 @@ def kill_and_go_on(workflow: Workflow, config: str) -> str:
     process = workflow.start(*FLAGS, "--rerun-incomplete")
     assert process.stdout is not None
     seen = ""
-    while not all(f"\n{name}: job " in seen for name in ("still", "inner")):
+    while not all(f"\n{name}: job " in seen for name in running):
         line = process.stdout.readline()
         assert line, seen
         seen += line
@@ -104,7 +108,18 @@ def test_a_forced_run_afterwards_runs_everything_again(here: Workflow) -> None:
 
 @pytest.mark.slow
 @pytest.mark.needs("slurm")
-def test_every_rule_runs_exactly_once_on_slurm(workflow: Workflow, slurm: object) -> None:
-    workflow.env = slurm.env  # type: ignore[attr-defined] # of tests/services
+def test_every_rule_runs_exactly_once_on_slurm(workflow: Workflow, slurm: Slurm) -> None:
+    workflow.env = slurm.env
     kill_and_go_on(workflow, SLURM)
     assert sorted(workflow.read("count").split()) == RULES
+
+
+@pytest.mark.slow
+@pytest.mark.needs("docker")
+def test_every_rule_runs_exactly_once_in_its_own_container(workflow: Workflow, docker_engine: ContainerEngine) -> None:
+    """The image has no Snakemake, no Python and no bash."""
+    workflow.env = docker_engine.env
+    boxed = f'    container: "docker://busybox:local"\n{SNAKEFILE}'.replace('"still.txt", "inner.txt"', '"still.txt"')
+    begin, end = boxed.index("    rule inner:"), boxed.index("    rule queued:")
+    kill_and_go_on(workflow, DOCKER, textwrap.dedent(boxed[:begin] + boxed[end:]))
+    assert sorted(workflow.read("count").split()) == [name for name in RULES if name != "inner"]

@@ -28,8 +28,14 @@ DOCKER = backend("kind = 'Docker'\nimage = 'x'")
 
 @pytest.mark.parametrize(
     ("ways", "place"),
-    [(CARRIED, TES_WITH_STORAGE), (STORAGE, TES), (MANY, TES_WITH_STORAGE), (CARRIED, LOCAL), (HERE, LOCAL)]
-    + [(CARRIED, DOCKER), (MANY, DOCKER)],
+    [
+        (CARRIED, TES_WITH_STORAGE),
+        (STORAGE, TES),
+        (MANY, TES_WITH_STORAGE),
+        (CARRIED, LOCAL),
+        (HERE, LOCAL),
+        (MANY, DOCKER),
+    ],
 )
 def test_what_works_is_not_refused(ways: Ways, place: BackendConfig) -> None:
     assert list(ways.problems(place)) == []

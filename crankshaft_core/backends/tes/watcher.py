@@ -80,11 +80,12 @@ class Watcher:
         if ids:
             await self._sweep.find_filter()
         now = time.monotonic()
-        due = in_doubt and now - self._searched >= self._in_doubt / 3
+        pause = _SECONDS_A_PAGE * (self._sweep.pages - 1)
+        due = in_doubt and now - self._searched >= max(pause, self._in_doubt / 3)
         whole = due or (sweep and self._doubts.watchful)
         if not whole and not self._sweep.is_listing_cheaper(len(ids)):
             return await self._ask_each(ids)
-        if not sweep and not due and now - self._listed < _SECONDS_A_PAGE * (self._sweep.pages - 1):
+        if not sweep and not due and now - self._listed < pause:
             return {}
         listing = await self._list(None if whole else ids)
         if self._sweep.filter is Filter.NONE:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from crankshaft_core.engine import Engine, TaskHandle
 from crankshaft_core.errors import CrankshaftError
-from crankshaft_core.events import Event, TaskEvent
+from crankshaft_core.events import Event, TaskEvent, TaskHeld
+from crankshaft_core.notices import line_of
 from crankshaft_core.task import TaskResult
 from prefect_crankshaft.batches import Batches
 from prefect_crankshaft.failures import advised, crash_message
@@ -19,7 +20,7 @@ from prefect_crankshaft.job_task import JobFiles, interpreter, job_task
 from prefect_crankshaft.keeping import Keeping
 from prefect_crankshaft.payload import Call, Record, records
 from prefect_crankshaft.request import Request
-from prefect_crankshaft.run_log import RunLog, line_of
+from prefect_crankshaft.run_log import RunLog, level_of
 
 __all__ = ["Jobs", "NoResult", "Pending"]
 
@@ -46,7 +47,10 @@ class Pending:
 
 
 class Jobs:
-    """Lives on one loop. `aclose` ends what is under way, and waits until that is confirmed."""
+    """Lives on one loop; made in the context of the flow run, if there is one.
+
+    `aclose` ends what is under way, and waits until that is confirmed.
+    """
 
     def __init__(self, engine: Engine, keeping: Keeping, *, max_tasks: int | None) -> None:
         self.engine = engine
@@ -56,6 +60,8 @@ class Jobs:
         self._running: set[asyncio.Task[None]] = set()
         self._calls: Counter[str] = Counter()
         self._members: dict[str, Sequence[Pending]] = {}
+        self._held: set[str] = set()
+        self._log = RunLog()
         engine.subscribe(self._tell)
 
     async def answer(self, name: str, call: Call, request: Request, *, identity: str) -> Record | NoResult:
@@ -109,6 +115,7 @@ class Jobs:
             result = await _to_its_end(handle)
         finally:
             del self._members[handle.id]
+            self._held.discard(handle.id)
         answers = _read(files, members)
         if not self._keeping.durable:
             files.result.unlink(missing_ok=True)
@@ -116,10 +123,17 @@ class Jobs:
         return [answers.get(number, NoResult(message)) for number in range(len(members))]
 
     def _tell(self, event: Event) -> None:
-        line = line_of(event) if isinstance(event, TaskEvent) else None
-        if isinstance(event, TaskEvent) and line is not None:
-            for member in self._members.get(event.task, ()):
-                member.log.write(line[1], level=line[0])
+        """A task's event is for the logs of its calls, a backend's for the log of the flow run."""
+        level = level_of(event)
+        if level is None or (isinstance(event, TaskHeld) and event.task in self._held):
+            return
+        if isinstance(event, TaskHeld):
+            self._held.add(event.task)  # it is tried again and again; that it waits is said once
+        logs = [self._log]
+        if isinstance(event, TaskEvent):
+            logs = [member.log for member in self._members.get(event.task, ())]
+        for log in logs:
+            log.write(line_of(event), level=level)
 
 
 async def _to_its_end(handle: TaskHandle) -> TaskResult:

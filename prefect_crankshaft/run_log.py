@@ -8,31 +8,45 @@ from contextvars import copy_context
 from datetime import datetime
 from typing import Any
 
-from prefect.logging import get_run_logger
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_logger, get_run_logger
 
 from crankshaft_core.events import (
+    BackendRecovered,
+    BackendUnreachable,
+    Event,
     TaskEnded,
-    TaskEvent,
     TaskHeld,
     TaskQueued,
     TaskRetried,
     TaskStarted,
     TaskSubmitted,
 )
-from crankshaft_core.task import Verdict
 
-__all__ = ["RunLog", "line_of"]
+__all__ = ["RunLog", "level_of"]
 
 
-_LEVELS: Mapping[type[TaskEvent], int] = {TaskQueued: logging.DEBUG, TaskRetried: logging.WARNING}
+_LEVELS: Mapping[type[Event], int] = {
+    TaskQueued: logging.DEBUG,
+    TaskHeld: logging.INFO,
+    TaskSubmitted: logging.INFO,
+    TaskStarted: logging.INFO,
+    TaskRetried: logging.WARNING,
+    TaskEnded: logging.INFO,
+    BackendUnreachable: logging.WARNING,
+    BackendRecovered: logging.INFO,
+}
 
 
 class RunLog:
-    """The log of the task run in whose context it was made; may be written from outside of that context."""
+    """The log of the task run or flow run in whose context it was made; may be written from outside of that context."""
 
     def __init__(self) -> None:
         self._context = copy_context()
-        self._logger = get_run_logger()
+        try:
+            self._logger: Any = get_run_logger()
+        except MissingContextError:  # a task that is submitted without a flow
+            self._logger = get_logger("task_runner.crankshaft")
 
     def write(self, text: str, *, level: int = logging.INFO) -> None:
         """One line of ours, or of what the function printed."""
@@ -53,35 +67,6 @@ class RunLog:
         logger.handle(record)
 
 
-def line_of(event: TaskEvent) -> tuple[int, str] | None:
-    """The level and text of a log line for this event; None when Prefect's own states say it."""
-    text = _text_of(event)
-    return None if text is None else (_LEVELS.get(type(event), logging.INFO), f"{event.backend}: {text}")
-
-
-def _text_of(event: TaskEvent) -> str | None:
-    text: str | None = None
-    match event:
-        case TaskQueued():
-            text = "waiting for a place"
-        case TaskHeld():
-            text = f"not taken for now: {event.reason}"
-        case TaskSubmitted(attached=True):
-            text = f"job {event.job_id}, which an earlier process of this run had submitted"
-        case TaskSubmitted():
-            text = f"submitted as job {event.job_id}"
-        case TaskStarted():
-            text = f"job {event.job_id} runs"
-        case TaskRetried():
-            text = f"{_words(event.verdict)}, another attempt is made. {event.reason}"
-        case TaskEnded(result=result):
-            place = f" on {result.node}" if result.node else ""
-            how = f"exit code {result.exit_code}" if result.exit_code is not None else _words(result.verdict)
-            text = f"job {result.job_id} ended{place}: {how}"
-        case _:
-            pass
-    return text
-
-
-def _words(verdict: Verdict) -> str:
-    return verdict.replace("_", " ")
+def level_of(event: Event) -> int | None:
+    """The level of a log line for this event; None when Prefect's own states say it."""
+    return _LEVELS.get(type(event))

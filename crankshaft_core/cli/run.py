@@ -9,7 +9,6 @@ from argparse import Namespace
 from crankshaft_core.cli import exit_codes
 from crankshaft_core.cli.arguments import Invocation
 from crankshaft_core.cli.follow import Follower
-from crankshaft_core.cli.notices import Notices
 from crankshaft_core.cli.placing import placed
 from crankshaft_core.cli.signals import Interrupts
 from crankshaft_core.cli.success import is_on_record
@@ -19,6 +18,7 @@ from crankshaft_core.cli.waiting import Patience
 from crankshaft_core.config import Config
 from crankshaft_core.engine import Engine
 from crankshaft_core.errors import ConfigError
+from crankshaft_core.notices import Notices
 from crankshaft_core.task import Task
 
 __all__ = ["main"]
@@ -48,7 +48,7 @@ async def _run(config: Config, task: Task, options: Namespace) -> int:
             handle = engine.spawn(backend, task)
             with handle.kept():
                 follower = Follower(handle, task, quiet=options.quiet, on_record=is_on_record(chosen))
-                for subscriber in (follower, *(() if options.quiet else (Notices(), Patience(handle)))):
+                for subscriber in (follower, *(() if options.quiet else (Notices(say), Patience(handle)))):
                     engine.subscribe(subscriber)
                 return await interrupts.guard(follower.follow(), engine, tasks=lambda: [handle])
 

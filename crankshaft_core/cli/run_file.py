@@ -9,14 +9,15 @@ import time
 from argparse import Namespace
 
 from crankshaft_core.cli import exit_codes
-from crankshaft_core.cli.notices import Notices
 from crankshaft_core.cli.placing import placed
 from crankshaft_core.cli.signals import Interrupts
 from crankshaft_core.cli.tally import Tally
 from crankshaft_core.cli.task_options import resources_of
 from crankshaft_core.cli.tasks_file import TaskLine, content_of, tasks_in
+from crankshaft_core.cli.terminal import say
 from crankshaft_core.config import Config
 from crankshaft_core.engine import Engine, TaskHandle
+from crankshaft_core.notices import Notices
 
 __all__ = ["run_file"]
 
@@ -60,7 +61,7 @@ def _print_scripts(engine: Engine, lines: list[TaskLine]) -> int:
 
 async def _run_all(engine: Engine, lines: list[TaskLine], interrupts: Interrupts, *, quiet: bool) -> int:
     tally, start = Tally(quiet=quiet), time.monotonic()
-    for subscriber in (tally, *(() if quiet else (Notices(),))):
+    for subscriber in (tally, *(() if quiet else (Notices(say),))):
         engine.subscribe(subscriber)
     with contextlib.ExitStack() as screen:
         if sys.stderr.isatty():

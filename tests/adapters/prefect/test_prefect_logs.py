@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from prefect.client.schemas.filters import FlowRunFilter, LogFilter, LogFilterFl
 from prefect.runtime import flow_run as this_flow_run
 
 from prefect_crankshaft import CrankshaftTaskRunner
+from tests.services.tes_server import PROFILES, serving
 
 
 def logged(run: UUID, wanted: str) -> list[str]:
@@ -40,8 +43,8 @@ def test_the_log_on_the_server_tells_job_prints_and_own_logs(runner: CrankshaftT
 
     run = talking()
     lines = logged(run, "Finished in state Completed")
-    assert any(line.startswith("place: submitted as job ") for line in lines)
-    assert any(line.startswith("place: job ") and line.endswith("exit code 0") for line in lines)
+    assert any(": job " in line and line.endswith(" on place") for line in lines)
+    assert any(": job " in line and line.endswith("exit code 0") for line in lines)
     assert "printed 7" in lines
     assert "logged there" in lines
 
@@ -99,3 +102,58 @@ def test_a_task_that_waits_says_so(config: Path, caplog: pytest.LogCaptureFixtur
     with CrankshaftTaskRunner("place", config=config) as runner:
         runner.submit(quick, {}).wait()
     assert any("waiting for a place" in record.message for record in caplog.records)
+
+
+def test_an_outage_is_told_once_in_the_log_of_the_flow_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    @task
+    def stay(ready: str) -> str:
+        import time
+
+        Path(ready).touch()
+        time.sleep(3)
+        return "done"
+
+    def told(text: str) -> list[str]:
+        return [record.name for record in caplog.records if text in record.message]
+
+    with serving(PROFILES["plain-1.1"].but(schemes=None)) as server:
+        config = tmp_path / "cloud.toml"
+        config.write_text(
+            f"[[backends]]\nname = 'cloud'\nkind = 'TES'\nurl = '{server.url}'\n"
+            f"storage = 'file://{tmp_path}/storage'\npoll_interval = 0.1\n"
+        )
+
+        @flow(task_runner=CrankshaftTaskRunner("cloud", config=config, image="any", python=sys.executable))
+        def staying() -> list[str]:
+            futures = stay.map([str(tmp_path / f"ready-{number}") for number in range(2)])
+            until(lambda: len(list(tmp_path.glob("ready-*"))) == 2)
+            server.faults.error_rate = 1
+            until(lambda: bool(told("2 jobs unaffected")))
+            server.faults.error_rate = 0
+            return futures.result()
+
+        assert staying() == ["done", "done"]
+    assert told("2 jobs unaffected") == ["prefect.flow_runs"]
+    assert told("cloud: answers again") == ["prefect.flow_runs"]
+
+
+def test_a_task_that_is_not_taken_for_now_says_so_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = tmp_path / "away.toml"
+    config.write_text(
+        "[[backends]]\nname = 'away'\nkind = 'TES'\nurl = 'http://127.0.0.1:9'\nstorage = 'file:///tmp'\n"
+    )
+
+    @task
+    def never() -> None: ...
+
+    with CrankshaftTaskRunner("away", config=config, image="any") as runner:
+        runner.submit(never, {}).wait(2)
+    told = [record for record in caplog.records if "away takes no more jobs for now" in record.message]
+    assert len(told) == 1
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)

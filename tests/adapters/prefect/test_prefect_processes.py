@@ -111,7 +111,7 @@ def test_a_killed_and_restarted_flow_run_runs_each_body_once(start: Start, tmp_p
     second = start(6, (tmp_path / "flow-run").read_text())
     output, _ = second.communicate(timeout=120)
     assert "sum 6" in output
-    assert "which an earlier process of this run had submitted" in output
+    assert "taken up again" in output
     assert len(bodies(tmp_path)) == 3
     assert flow_run(tmp_path).state_name == "Completed"
 

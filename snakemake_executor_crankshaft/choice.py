@@ -7,7 +7,7 @@ from typing import Any
 
 from snakemake_executor_crankshaft.direct import NotDirectError, direct_run
 from snakemake_executor_crankshaft.gate import Flags, reason_against
-from snakemake_executor_crankshaft.sharing import Sharing
+from snakemake_executor_crankshaft.modes import Mode, mode_of
 from snakemake_executor_crankshaft.work import Work
 
 __all__ = ["Choice", "flags_of"]
@@ -46,7 +46,7 @@ def flags_of(workflow: Any) -> Flags:
     """What bears on direct mode of Snakemake's `workflow`."""
     methods = {method.name for method in workflow.deployment_settings.deployment_method}
     return Flags(
-        shared_files=Sharing.of(workflow).files,
+        storage=mode_of(workflow) is Mode.STORAGE,
         conda="CONDA" in methods,
         apptainer="APPTAINER" in methods,
         env_modules="ENV_MODULES" in methods,

@@ -36,6 +36,7 @@ class InnerRun:
     """Shell text that has to succeed first."""
     container: str | None = None
     """The rule's own image, where Snakemake does not run it by itself."""
+    needs_sources = True
 
     def prepare(self) -> None:
         """Nothing: the inner run does."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crankshaft_core.task import Execution
+from snakemake_executor_crankshaft.modes import Mode, mode_of
 from snakemake_executor_crankshaft.prelude import PLACE, Prelude
 from snakemake_executor_crankshaft.tmpdir import Tmpdir, tmpdir_of
 
@@ -57,6 +58,9 @@ class DirectRun:
     """Where Snakemake is by now: a Snakefile may have changed it."""
     container: str | None
     """The rule's own image, as it is written there."""
+    carried: bool = False
+    """Its files travel with it."""
+    needs_sources = False
 
     def prepare(self) -> None:
         """Make way for the outputs, as Snakemake does before a job. Raises WorkflowError."""
@@ -65,7 +69,7 @@ class DirectRun:
     def execution(self, *, env: Mapping[str, str], work_dir: str | None, image: str | None) -> Execution:
         """The task's execution. `work_dir` is where the workflow was started."""
         shell = Path(self.shell).name if image else self.shell
-        prelude = Prelude(shell, self.tmpdir, self.wait_seconds, in_image=image is not None)
+        prelude = Prelude(shell, self.tmpdir, self.wait_seconds, in_image=image is not None, **self._to_be_made())
         threads = dict.fromkeys(_OF_THREADS, str(self.job.threads))
         return Execution(
             program="sh" if image else shell,
@@ -74,6 +78,18 @@ class DirectRun:
             work_dir=self.work_dir if work_dir else None,
             image=image,
         )
+
+    def _to_be_made(self) -> dict[str, Sequence[str]]:
+        """Where files travel, the directories of outputs and logs, and the files that Snakemake makes after a job."""
+        if not self.carried:
+            return {}
+        made = [*map(str, self.job.output), *map(str, self.job.log)]
+        parents = dict.fromkeys(str(Path(name).parent) for name in made)
+        touched = [str(file) for file in self.job.output if "touch" in file.flags]
+        return {
+            "directories": [parent for parent in parents if parent != "."],
+            "files": [*touched, *map(str, self.job.log)],
+        }
 
 
 def direct_run(job: Any) -> DirectRun:
@@ -92,6 +108,7 @@ def direct_run(job: Any) -> DirectRun:
         wait_seconds=int(workflow.execution_settings.latency_wait),
         work_dir=str(Path.cwd()),
         container=job.container_img_url,
+        carried=mode_of(workflow) is Mode.CARRIED,
     )
 
 

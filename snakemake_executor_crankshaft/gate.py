@@ -16,8 +16,8 @@ __all__ = ["Flags", "reason_against"]
 class Flags:
     """What the command line says that bears on it."""
 
-    shared_files: bool = True
-    """Input and output files are the same here and there."""
+    storage: bool = False
+    """Files get to jobs and back through a storage provider."""
     conda: bool = False
     apptainer: bool = False
     env_modules: bool = False
@@ -30,8 +30,8 @@ def reason_against(job: Job, flags: Flags) -> str | None:
     """Why the job needs an inner Snakemake; None if it does not. The rule's command is not looked at."""
     if job.is_group():
         return "it is in a group"
-    if not flags.shared_files:
-        return "files are not shared (--shared-fs-usage)"
+    if flags.storage:
+        return "files go through a storage provider"
     if flags.precommand:
         return "there is a --precommand"
     single: Any = job

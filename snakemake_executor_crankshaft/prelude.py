@@ -57,6 +57,11 @@ done
 command=$command$rest
 """
 
+_MAKE_WAY = """\
+for place in {directories}; do mkdir -p -- "$place" || exit 1; done
+for place in {files}; do : >"$place" || exit 1; done
+"""
+
 _STRICT_WITHOUT_BASH = """\
 if ! command -v {shell} >/dev/null 2>&1; then
   (set -o pipefail) 2>/dev/null && strict='set -euo pipefail' || strict='set -eu'
@@ -79,6 +84,10 @@ class Prelude:
     tmpdir: Tmpdir | None
     wait_seconds: int
     in_image: bool = False
+    directories: Sequence[str] = ()
+    """To be made where the job runs: nobody has made them there."""
+    files: Sequence[str] = ()
+    """To be there, if only empty."""
 
     def arguments(self, command: str, inputs: Sequence[str]) -> tuple[str, ...]:
         """For the shell that runs the prelude: the text, its name, and what it is given."""
@@ -88,6 +97,8 @@ class Prelude:
         """The script. `$1` is the command, and what follows are the inputs."""
         shell = shlex.quote(self.shell)
         parts = ["command=$1\nshift\n", _WAIT.format(seconds=self.wait_seconds)]
+        if self.directories or self.files:
+            parts.append(_MAKE_WAY.format(directories=shlex.join(self.directories), files=shlex.join(self.files)))
         if self.tmpdir is not None:
             parts += _tmpdir_parts(self.tmpdir)
         if self.in_image:

@@ -125,7 +125,8 @@ class Run:
         execution = work.execution(env=env, work_dir=self._surroundings.work_dir, image=image)
         execution = self._logged(execution, job, backend)
         book = known or self._books.own
-        task = self.shipping.loaded(task_of(job, execution, request, run=book.engine.run_id), job, backend)
+        task = task_of(job, execution, request, run=book.engine.run_id)
+        task = self.shipping.loaded(task, job, backend, sources=work.needs_sources)
         if known is None:
             work.prepare()
             self.shipping.prepare(job)

@@ -38,7 +38,7 @@ class ExecutorSettings(ExecutorSettingsBase):
             "help": "Run plain shell rules by themselves, in their own container if their backend runs containers, "
             "without a Snakemake around each job: much faster, and nothing but the rule's tools is needed there. "
             "Jobs that need Snakemake where they run (scripts, conda, shadow, groups, ...) still get it, and it is "
-            "said why. Needs a file system that the jobs share.",
+            "said why.",
         },
     )
     report: bool = field(

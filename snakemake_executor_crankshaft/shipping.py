@@ -56,17 +56,18 @@ class Shipping:
                 rules = ", ".join(repr(rule) for rule in sorted(set(job.rules)))
                 yield from (f"rule {rules}: {problem}" for problem in error.problems)
 
-    def loaded(self, task: Task, job: Job, backend: BackendConfig) -> Task:
-        """The job's task with all that travels. Raises ConfigError for files that cannot."""
+    def loaded(self, task: Task, job: Job, backend: BackendConfig, *, sources: bool = True) -> Task:
+        """The task with all that travels, and the workflow's `sources`. Raises ConfigError for files that cannot."""
         inputs: list[Input] = []
         outputs: list[Output] = []
-        if self.ways.sources is not None:
+        if sources and self.ways.sources is not None:
             inputs.append(sources_input(self.ways.sources))
         if self.ways.mode is Mode.CARRIED:
             stays = isinstance(backend, GenericConfig)  # an absolute path is the same file there, or none
             inputs += [_input(name, job) for name in _sent(job) if not (stays and name.startswith("/"))]
             outputs += _outputs(job)
-        return task.model_copy(update={"inputs": tuple(inputs), "outputs": tuple(outputs)}) if inputs else task
+        nothing = not inputs and not outputs
+        return task if nothing else task.model_copy(update={"inputs": tuple(inputs), "outputs": tuple(outputs)})
 
     def settle(self, job: Job) -> None:
         """Give what came back the times and the protection that Snakemake gives it where the job runs."""

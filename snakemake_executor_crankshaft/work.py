@@ -18,6 +18,11 @@ class Work(Protocol):
         """The image that the rule names, as it is written there; None where Snakemake itself runs it."""
         ...
 
+    @property
+    def needs_sources(self) -> bool:
+        """The workflow's sources have to be where it runs."""
+        ...
+
     def prepare(self) -> None:
         """What is to be done here before the task is submitted. Raises WorkflowError."""
         ...

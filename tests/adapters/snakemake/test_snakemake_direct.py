@@ -188,3 +188,24 @@ def test_every_attempts_words_are_kept_by_rule(failed: Workflow) -> None:
     logs = failed.dir / ".snakemake" / "crankshaft_logs" / "broken" / "all"
     assert [Path(logs, f"{attempt}.err").read_text() for attempt in (1, 2, 3)] == ["it broke\n"] * 3
     assert str(logs / "3.err") in failed.read("said")
+
+
+def test_an_exception_in_the_scheduler_leaves_nothing_running(workflow: Workflow) -> None:
+    workflow.write("""
+        rule all:
+            input: "long.txt", "wrong.txt"
+        rule long:
+            output: "long.txt"
+            priority: 1
+            shell: "touch began; sleep 600; touch {output}"
+        rule given:
+            output: "given.txt"
+            shell: "until test -e began; do sleep 0.1; done; touch {output}"
+        rule wrong:
+            input: "given.txt"
+            output: "wrong.txt"
+            shell: "touch {output} {no_such_name}"
+    """)
+    said = workflow.run("--crankshaft-direct", "--jobs", "2", ok=False)
+    assert "Cancelling 1 jobs" in said
+    assert workflow.processes() == []

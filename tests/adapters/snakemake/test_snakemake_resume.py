@@ -10,25 +10,34 @@ import pytest
 
 from tests.adapters.snakemake.workflow import Workflow, until
 from tests.services.running import ContainerEngine, Slurm
+from tests.services.tes_server import PROFILES, serving
 
 # the rules with a `run:` go through an inner Snakemake, the others run directly
 SNAKEFILE = """
+    import os
+    HERE = os.getcwd()  # what is noted and waited for is not the workflow's, and nothing carries it
+
     def note(rule):
         with open("count", "a") as file:
             file.write(rule + "\\n")
 
     rule all:
-        input: "after.txt", "queued.txt", "still.txt", "inner.txt"
+        input: "done/after.txt", "queued.txt", "still.txt", "inner.txt"
     rule meanwhile:
         output: "meanwhile.txt"
-        shell: "echo {rule} >> count; touch {rule}.began; until test -e go.1; do sleep 0.1; done; echo x > {output}"
+        shell:
+            "echo {rule} >> {HERE}/count; touch {HERE}/{rule}.began; until test -e {HERE}/go.1; do sleep 0.1; done; "
+            "echo x > {output}; touch {HERE}/{rule}.ended"
     rule after:
         input: "meanwhile.txt"
-        output: touch("after.txt")
-        shell: "echo {rule} >> count"
+        output: touch("done/after.txt")
+        log: "logs/after.log"
+        shell: "test -e {input}; echo {rule} >> {HERE}/count"
     rule still:
         output: "still.txt"
-        shell: "echo {rule} >> count; echo > {output}; touch {rule}.began; until test -e go.2; do sleep 0.1; done"
+        shell:
+            "echo {rule} >> {HERE}/count; echo > {output}; touch {HERE}/{rule}.began; "
+            "until test -e {HERE}/go.2; do sleep 0.1; done"
     rule inner:
         output: "inner.txt"
         run:
@@ -42,26 +51,35 @@ SNAKEFILE = """
     rule queued:
         output: "queued.txt"
         priority: -1
-        shell: "echo {rule} >> count; touch {output}"
+        shell: "echo {rule} >> {HERE}/count; touch {output}"
 """
 LOCAL = '[[backends]]\nname = "here"\nkind = "Generic"\nmax_tasks = 3\nsubmit = "~{command}"\n'
 SLURM = '[[backends]]\nname = "slurm"\npreset = "slurm"\nmax_tasks = 3\n'
+TES = """
+    [[backends]]
+    name = "cloud"
+    kind = "TES"
+    url = "{url}"
+    storage = "file://{storage}"
+    poll_interval = 0.1
+    max_tasks = 2
+"""
 DOCKER = '[[backends]]\nname = "box"\nkind = "Docker"\nmax_tasks = 2\n'
 RULES = ["after", "inner", "meanwhile", "queued", "still"]
 FLAGS = ("--crankshaft-direct", "--jobs", "10")
 
 
-def kill_and_go_on(workflow: Workflow, config: str, snakefile: str = SNAKEFILE) -> str:
+def kill_and_go_on(workflow: Workflow, config: str, snakefile: str = SNAKEFILE, *flags: str) -> str:
     """What the second Snakemake says."""
     running = [name for name in ("still", "inner") if f"rule {name}:" in snakefile]
-    process = workflow.write(snakefile, config).start(*FLAGS)
+    process = workflow.write(snakefile, config).start(*FLAGS, *flags)
     until(lambda: all(workflow.exists(f"{name}.began") for name in ("meanwhile", *running)))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (workflow.dir / "go.1").touch()
-    until(lambda: workflow.exists("meanwhile.txt"))
+    until(lambda: workflow.exists("meanwhile.ended"))
     workflow.run("--unlock")
-    process = workflow.start(*FLAGS, "--rerun-incomplete")
+    process = workflow.start(*FLAGS, *flags, "--rerun-incomplete")
     assert process.stdout is not None
     seen = ""
     while not all(f"\n{name}: job " in seen for name in running):
@@ -114,12 +132,29 @@ def test_every_rule_runs_exactly_once_on_slurm(workflow: Workflow, slurm: Slurm)
     assert sorted(workflow.read("count").split()) == RULES
 
 
+BOXED_RULES = [name for name in RULES if name != "inner"]
+
+
+def boxed() -> str:
+    """All but the rule that needs Snakemake, in an image that has none, nor Python nor bash."""
+    text = f'    container: "docker://busybox:local"\n{SNAKEFILE}'.replace('"still.txt", "inner.txt"', '"still.txt"')
+    begin, end = text.index("    rule inner:"), text.index("    rule queued:")
+    return textwrap.dedent(text[:begin] + text[end:])
+
+
 @pytest.mark.slow
 @pytest.mark.needs("docker")
 def test_every_rule_runs_exactly_once_in_its_own_container(workflow: Workflow, docker_engine: ContainerEngine) -> None:
-    """The image has no Snakemake, no Python and no bash."""
     workflow.env = docker_engine.env
-    boxed = f'    container: "docker://busybox:local"\n{SNAKEFILE}'.replace('"still.txt", "inner.txt"', '"still.txt"')
-    begin, end = boxed.index("    rule inner:"), boxed.index("    rule queued:")
-    kill_and_go_on(workflow, DOCKER, textwrap.dedent(boxed[:begin] + boxed[end:]))
-    assert sorted(workflow.read("count").split()) == [name for name in RULES if name != "inner"]
+    kill_and_go_on(workflow, DOCKER, boxed())
+    assert sorted(workflow.read("count").split()) == BOXED_RULES
+
+
+@pytest.mark.slow
+def test_every_rule_runs_exactly_once_on_tes_which_shares_no_files(workflow: Workflow) -> None:
+    with serving(PROFILES["plain-1.1"].but(schemes=None)) as server:
+        config = TES.format(url=server.url, storage=workflow.place / "storage")
+        kill_and_go_on(workflow, config, boxed(), "--shared-fs-usage", "none")
+    assert sorted(workflow.read("count").split()) == BOXED_RULES
+    assert workflow.exists("done/after.txt")
+    assert workflow.exists("logs/after.log")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,13 @@ def test_a_command_that_needs_an_inner_snakemake_says_why(jobs: dict[str, Any], 
     with pytest.raises(NotDirectError) as caught:
         direct_run(jobs[rule])
     assert str(caught.value).startswith(reason)
+
+
+def test_where_files_travel_directories_logs_and_touched_files_are_made_there(
+    jobs: dict[str, Any], tmp_path: Path
+) -> None:
+    direct = replace(direct_run(jobs["names"]), carried=True)
+    (tmp_path / "Snakefile").touch()
+    done = ran(direct.execution(env={}, work_dir=None, image=None), tmp_path)
+    assert done.stdout == SAID
+    assert (tmp_path / "logs" / "s1.log").exists()

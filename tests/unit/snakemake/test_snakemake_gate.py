@@ -159,7 +159,7 @@ def test_it_needs_an_inner_snakemake(jobs: dict[str, Any], rule: str, reason: st
         ("boxed", Flags(apptainer=True), "its container is run by --sdm apptainer"),
         ("moduled", Flags(env_modules=True), "it has environment modules"),
         ("cached", Flags(cache=True), "its output is cached between workflows"),
-        ("plain", Flags(shared_files=False), "files are not shared (--shared-fs-usage)"),
+        ("plain", Flags(storage=True), "files go through a storage provider"),
         ("plain", Flags(precommand=True), "there is a --precommand"),
     ],
 )

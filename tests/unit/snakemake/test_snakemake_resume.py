@@ -102,7 +102,7 @@ def test_a_job_whose_files_were_removed_since_is_run_again(world: World, job: Fa
 def test_files_that_are_fetched_afterwards_may_be_missing(
     world: World, job: FakeJob, mode: Mode, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Shipping, "loaded", lambda _self, task, _job, _backend: task)
+    monkeypatch.setattr(Shipping, "loaded", lambda _self, task, *_, **__: task)
     monkeypatch.setattr(Shipping, "prepare", lambda _self, _job: None)
     attempt = world.starts(job)
     world.kill()

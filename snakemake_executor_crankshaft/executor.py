@@ -139,7 +139,7 @@ class Executor(RealExecutor):
 
     def _inner_run(self, job: Any) -> InnerRun:
         from snakemake_executor_crankshaft.arguments import split_arguments
-        from snakemake_executor_crankshaft.command import InnerRun, quiet_arguments
+        from snakemake_executor_crankshaft.command import InnerRun
         from snakemake_executor_crankshaft.containers import of_the_image
         from snakemake_executor_crankshaft.images import container_of
 
@@ -149,7 +149,7 @@ class Executor(RealExecutor):
             *split_arguments(self._job_args(job)),
             *self._wait_arguments(job),
             *self._run.shipping.arguments(general),
-            *quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group()),
+            *self._quiet_arguments(job),
         )
         precommand = self._run.shipping.precommand(spawned.precommand(executor_common_settings=self.common_settings))
         container = container_of(job, self.workflow)
@@ -171,6 +171,15 @@ class Executor(RealExecutor):
     def _storages(self) -> frozenset[str]:
         """The storage plugins that the workflow uses; others may be installed."""
         return frozenset(getattr(self.workflow.storage_registry, "_storages", ()))
+
+    def _quiet_arguments(self, job: Any) -> tuple[str, ...]:
+        """The log of a failed job that does not come back is shown by the inner run."""
+        from snakemake_executor_crankshaft.command import quiet_arguments
+        from snakemake_executor_crankshaft.modes import Mode
+
+        stays = self._run.shipping.ways.mode is Mode.CARRIED
+        quiet = quiet_arguments(verbose=self.workflow.output_settings.verbose, group=job.is_group() or stays)
+        return (*quiet, "--show-failed-logs") if stays else quiet
 
     def _snakefile(self) -> str:
         path = str(self.workflow.main_snakefile)

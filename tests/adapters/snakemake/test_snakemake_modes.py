@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -179,3 +180,30 @@ def test_outputs_are_protected_and_temporary_as_on_a_shared_file_system(carried:
     workflow, _ = carried
     assert (workflow.dir / "out" / "both").stat().st_mode & 0o222 == 0
     assert not workflow.exists("made")
+
+
+CHECKPOINT = """
+import os
+
+checkpoint split:
+    input: "words"
+    output: directory("parts")
+    shell: "mkdir {output}; for word in $(cat {input}); do echo $word > {output}/$word; done"
+
+def parts(wildcards):
+    directory = checkpoints.split.get().output[0]
+    return sorted(f"{directory}/{name}" for name in os.listdir(directory) if name != ".snakemake_timestamp")
+
+rule join:
+    input: parts
+    output: "joined"
+    log: "join.log"
+    shell: "cat {input} > {log}; exit 3"
+"""
+
+
+def test_what_a_checkpoint_made_is_known_there_and_the_log_of_a_failed_job_is_shown(workflow: Workflow) -> None:
+    config = f"[[backends]]\nname = 'here'\npreset = 'local'\nenv = {{ PATH = '{BIN}:/usr/bin:/bin' }}\n"
+    said = workflow.write(CHECKPOINT, config, words="one two").run("joined", *NONE, ok=False)
+    assert re.search(r"Logfile join.log:\n *=+\n *one\n *two\n *=+\n", said)
+    assert not workflow.exists("joined")

@@ -105,7 +105,8 @@ def _hidden(backend: str, path: str, *, is_file: bool) -> str:
     directory = Path(path).parent if is_file else path
     return (
         f"containers of backend {backend!r} do not see {path}; if it is on the machine they run on, "
-        f'add to the backend: mounts = ["{directory}:{directory}"]'
+        f'add to the backend: mounts = ["{directory}:{directory}"]; '
+        "else have files travel with the jobs: --shared-fs-usage none"
     )
 
 

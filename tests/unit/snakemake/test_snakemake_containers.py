@@ -47,7 +47,7 @@ def test_an_engine_that_cannot_see_this_machine_must_be_told_where_the_files_are
     backend = with_mounts(config, around()).choose("far")
     (told,) = hidden_from(backend, around())
     assert told.startswith("containers of backend 'far' do not see /w; ")
-    assert told.endswith('mounts = ["/w:/w"]')
+    assert told.endswith('mounts = ["/w:/w"]; else have files travel with the jobs: --shared-fs-usage none')
 
 
 def test_a_file_outside_of_the_mounts_is_named_with_what_to_write() -> None:

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 from tests.services.running import ContainerEngine, GridEngine, Services, Slurm, Sshd, UnavailableError
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+
     from tests.side_by_side import ByService
 
 HERE = Path(__file__).parent
@@ -37,11 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> ByService:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByService:
     """Of `pytest -n`, whose processes have services of their own each."""
     from tests.side_by_side import ByService
 
-    return ByService(config)
+    return ByService(config, log)
 
 
 def _rank(item: pytest.Item) -> tuple[int, bool]:

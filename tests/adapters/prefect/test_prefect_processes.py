@@ -117,10 +117,12 @@ def test_a_killed_and_restarted_flow_run_runs_each_body_once(start: Start, tmp_p
 
 
 def test_another_process_at_the_same_flow_run_is_refused(start: Start, tmp_path: Path) -> None:
-    first = start(8)
+    first = start(300)
     until(lambda: len(bodies(tmp_path)) == 3)
     second = start(0, (tmp_path / "flow-run").read_text())
     output, _ = second.communicate(timeout=60)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
     assert "in use by process" in output
     assert len(bodies(tmp_path)) == 3
     assert str(first.pid) in output

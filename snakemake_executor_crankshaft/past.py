@@ -67,7 +67,7 @@ class Past:
 
     def forget_done(self, jobs: Iterable[Job]) -> None:
         """Forget what made the files of these jobs, which Snakemake takes for done."""
-        for job in jobs:
+        for job in jobs if self._by_output else ():
             self._done += self._left(makes(job))
         self.forget_ended()
 
@@ -80,7 +80,7 @@ class Past:
 
     def problems(self, jobs: Iterable[Job], config: Config) -> Iterator[str]:
         """Why some of these jobs cannot be run now, a line each."""
-        wanted = [makes(job) for job in jobs]
+        wanted = [makes(job) for job in jobs] if self._by_output or self._in_use else []
         for who, entries in self._in_use.items():
             theirs = frozenset(name for entry in entries if entry.key for name in Identity.of_key(entry.key).makes)
             if any(not names.isdisjoint(theirs) for names in wanted):

@@ -119,9 +119,9 @@ def test_nothing_of_it_is_left_to_be_taken_up(here: Workflow) -> None:
     assert list(journals.rglob("*.db")) == []
 
 
-def test_a_forced_run_afterwards_runs_everything_again(here: Workflow) -> None:
-    here.run(*FLAGS, "--forceall")
-    assert sorted(here.read("count").split()) == sorted(2 * RULES)
+def test_a_forced_run_afterwards_runs_again_what_it_is_told_to(here: Workflow) -> None:
+    here.run(*FLAGS, "--forcerun", "after", "queued")
+    assert sorted(here.read("count").split()) == sorted([*RULES, "after", "queued"])
 
 
 @pytest.mark.slow

@@ -41,12 +41,11 @@ class LogFiles:
                 file.write_text(tail)
 
     def remove(self) -> None:
-        """And the directories, as far as they are empty then."""
+        """And their directory, if it is empty then; not the rule's, in which another job may be making its own now."""
         for file in (self.stdout, self.stderr):
             file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # others have files there
+        with contextlib.suppress(OSError):  # an earlier attempt has files there
             self.stdout.parent.rmdir()
-            self.stdout.parent.parent.rmdir()
 
 
 class Logs:

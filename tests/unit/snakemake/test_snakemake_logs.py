@@ -69,6 +69,14 @@ def test_after_a_good_end_they_are_removed_unless_they_are_wanted(tmp_path: Path
     assert sorted(file.name for file in (tmp_path / "logs").rglob("*") if file.is_file()) == left
 
 
+def test_the_rules_directory_stays_since_another_job_may_be_about_to_use_it(logs: Logs) -> None:
+    files = logs.of(FakeJob())
+    files.keep(RESULT)
+    logs.on_a_good_end(FakeJob())
+    assert not files.stdout.parent.exists()
+    assert files.stdout.parent.parent.is_dir()
+
+
 def test_an_earlier_attempts_files_stay_after_a_good_end(logs: Logs) -> None:
     first = logs.of(FakeJob())
     first.keep(RESULT)

@@ -163,7 +163,7 @@ class Runner:
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+                await _waited_for(process)
         for name, path in paths.items():
             log[name] = path.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
         return code if code >= 0 else 128 - code
@@ -187,6 +187,14 @@ class Runner:
         if task["state"] not in TERMINAL:
             task["state"] = state
             self._store.save(task)
+
+
+async def _waited_for(process: asyncio.subprocess.Process) -> None:
+    """Also when it is cancelled a second time meanwhile."""
+    waiting = asyncio.ensure_future(process.wait())
+    while not waiting.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(waiting)
 
 
 def _check_images(task: Task) -> None:

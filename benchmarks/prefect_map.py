@@ -4,9 +4,9 @@
     python benchmarks/prefect_map.py --tasks 2000 --runners threads crankshaft-batch
 
 Each runner runs in a process of its own, over one Prefect server on loopback, which has time to take in what it was
-told before the next is measured. A line tells the wall time of the first
-use, start of the runner included, and of the second in the same process; the CPU time a task, of the flow's process
-alone and with its children; and the peak memory of the flow's process. The last lines are ratios against the peers.
+told before the next is measured. A line tells the wall time of the first use, start of the runner included, and of the
+second in the same process; the CPU time a task, of the flow's process alone and with its children; and the peak memory
+of the flow's process. The last lines are ratios against the peers.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crankshaft_core.task import Execution
+from snakemake_executor_crankshaft.coroutines import run_coroutine
 from snakemake_executor_crankshaft.modes import Mode, mode_of
 from snakemake_executor_crankshaft.prelude import PLACE, Prelude
 from snakemake_executor_crankshaft.tmpdir import Tmpdir, tmpdir_of
@@ -64,7 +65,7 @@ class DirectRun:
 
     def prepare(self) -> None:
         """Make way for the outputs, as Snakemake does before a job. Raises WorkflowError."""
-        self.job.rule.workflow.async_run(_prepare(self.job))
+        run_coroutine(self.job.rule.workflow, _prepare(self.job))
 
     def execution(self, *, env: Mapping[str, str], work_dir: str | None, image: str | None) -> Execution:
         """The task's execution. `work_dir` is where the workflow was started."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from crankshaft_core.config import BackendConfig, GenericConfig
 from crankshaft_core.errors import ConfigError
 from crankshaft_core.task import Input, Output, Task
+from snakemake_executor_crankshaft.coroutines import run_coroutine
 from snakemake_executor_crankshaft.interface import Job, SingleJob, members_of
 from snakemake_executor_crankshaft.modes import Mode, Ways, mode_of
 from snakemake_executor_crankshaft.sources import UNPACK, packed_sources, sources_input
@@ -44,7 +45,7 @@ class Shipping:
         """Make way for what will come back, as Snakemake does before a job."""
         if self.ways.mode is Mode.CARRIED:
             for member in members_of(job):
-                _workflow_of(member).async_run(cast("Any", member).remove_existing_output())
+                run_coroutine(_workflow_of(member), cast("Any", member).remove_existing_output())
 
     def problems(self, jobs: Iterable[Job]) -> Iterator[str]:
         """What cannot travel of these jobs, a line each."""

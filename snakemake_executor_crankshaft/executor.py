@@ -49,6 +49,7 @@ class Executor(RealExecutor):
         self._settings: ExecutorSettings = self.executor_settings or ExecutorSettings()
         self._sigterm = SigtermCancels()
         self._open = True
+        self._has_run_jobs = False
         self._choice = self._new_choice()
         with _as_workflow_error():
             self._run = self._new_run()
@@ -59,6 +60,15 @@ class Executor(RealExecutor):
             except BaseException:
                 self._run.close()
                 raise
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        """Called by the scheduler, which is not known before."""
+        from snakemake_executor_crankshaft.selection import spare_selections
+
+        if not self._has_run_jobs:
+            self._has_run_jobs = True
+            spare_selections(self.workflow.scheduler)
+        super().run_jobs(jobs)
 
     def run_job(self, job: Any) -> None:
         """Hand the job over and return at once."""

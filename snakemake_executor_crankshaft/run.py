@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -218,6 +219,8 @@ class Run:
         if self._logs is None or self._surroundings.work_dir is None or not isinstance(backend, GenericConfig):
             return execution
         files = self._logs.of(job)
+        with contextlib.suppress(OSError):  # the job makes it where it runs, or says why that cannot be
+            files.stdout.parent.mkdir(parents=True, exist_ok=True)
         return execution.model_copy(update={"stdout": str(files.stdout), "stderr": str(files.stderr)})
 
     def _environment(self, backend: BackendConfig, image: str | None) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from tests.adapters.snakemake.buckets import s3_on_loopback
 from tests.adapters.snakemake.workflow import Workflow
 from tests.services.docker_image import make_snakemake_image
 from tests.services.running import ContainerEngine, Slurm, Sshd
+from tests.services.shared import shared_directory
 from tests.services.tes_server import PROFILES, serving
 
 SNAKEFILE = """
@@ -112,11 +113,15 @@ def slurm_by_ssh(workflow: Workflow, request: pytest.FixtureRequest) -> tuple[st
         pytest.skip(f"the system has no {BARE}, and nobody else may be able to run {sys.executable}")
     request.getfixturevalue("slurm")
     sshd: Sshd = request.getfixturevalue("sshd")
+    shared = shared_directory(sshd.user)
+    work_dir = shared.__enter__() / "work"
+    request.addfinalizer(lambda: shared.__exit__(None, None, None))
     site = next(path for path in sys.path if path.endswith("site-packages"))
     write(
         workflow,
         f"""preset = 'slurm'
 {QUICK}
+work_dir = '{work_dir}'
 env = {{ PYTHONPATH = '{site}' }}
 prologue = 'mkdir -p bin && ln -sf {BARE} bin/python && export PATH=$PWD/bin:$PATH'
 locale = {{ kind = 'SSH', host = 'login.slurm.cluster', ssh_config = '{sshd.ssh_config}' }}

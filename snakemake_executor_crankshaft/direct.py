@@ -73,7 +73,7 @@ class DirectRun:
         prelude = Prelude(shell, self.tmpdir, self.wait_seconds, in_image=image is not None, **self._to_be_made())
         threads = dict.fromkeys(_OF_THREADS, str(self.job.threads))
         return Execution(
-            program="sh" if image else shell,
+            program="sh" if image else "/bin/sh",  # often a quicker one to start than bash
             args=prelude.arguments(self.command, [str(file) for file in self.job.input]),
             env={**threads, **env},
             work_dir=self.work_dir if work_dir else None,

@@ -67,8 +67,11 @@ class Template:
         return frozenset(_names(self.parts))
 
     def fill(self, values: Mapping[str, Value]) -> str:
-        """The command. Raises SubmitError for a name that is unknown, or that is not set and not in `~{name?…}`."""
-        unknown = sorted(self.names - values.keys())
+        """The command. Raises SubmitError for a name that is unknown, or that is not set and not in `~{name?…}`.
+
+        A name that some `~{name?…}` asks for may be an attribute that only other tasks set.
+        """
+        unknown = sorted(self.names - values.keys() - set(_conditions(self.parts)))
         if unknown:
             known = ", ".join(sorted(values))
             raise SubmitError(f"{self.label}: no placeholder is called ~{{{unknown[0]}}}; known: {known}")
@@ -79,8 +82,8 @@ class Template:
             if isinstance(part, str):
                 yield part
             elif isinstance(part, _Placeholder):
-                yield self._value(part, values[part.name])
-            elif _holds(part, values[part.name]):
+                yield self._value(part, values.get(part.name))
+            elif _holds(part, values.get(part.name)):
                 yield from self._filled(part.body, values)
 
     def _value(self, part: _Placeholder, value: Value) -> str:
@@ -112,6 +115,13 @@ def _names(parts: Sequence[_Part]) -> Iterator[str]:
             yield part.name
         if isinstance(part, _Conditional):
             yield from _names(part.body)
+
+
+def _conditions(parts: Sequence[_Part]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, _Conditional):
+            yield part.name
+            yield from _conditions(part.body)
 
 
 def _escaped(text: str, quote: str) -> str:

@@ -39,8 +39,7 @@ CLUSTER = """
 name = "cluster"
 kind = "Generic"
 max_tasks = 3
-submit = ": ~{gpu_model}; ~{command}"
-attributes = { gpu_model = "none" }
+submit = ": ~{gpu_model?~{gpu_model}}; ~{command}"
 env = { JOBID = "1" }
 """
 S3_PORT = 9000

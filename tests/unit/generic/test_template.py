@@ -127,6 +127,10 @@ def test_an_unknown_name_inside_a_conditional_is_told_too() -> None:
         fill("~{ram_mb?~{cup}}", cpu="1", ram_mb=None)
 
 
+def test_an_attribute_that_only_other_tasks_set_is_left_out() -> None:
+    assert fill("run ~{gpu_model?--gres ~{gpu_model}}", cpu="1") == "run "
+
+
 def test_a_name_without_a_value_says_how_to_leave_it_out() -> None:
     with pytest.raises(SubmitError, match=r"needs ~\{ram_mb\}.*write ~\{ram_mb\?…\} around it"):
         fill("--mem=~{ram_mb}M", ram_mb=None)

@@ -43,6 +43,8 @@ class Ways:
     mode: Mode = Mode.SHARED
     here: tuple[str, ...] = ()
     """Directories of this machine that the jobs have to see."""
+    software: str | None = None
+    """The directory of this machine's own software, if jobs use that."""
     sources: bytes | None = None
     """The workflow's sources, if they travel with the tasks."""
     prefix: str | None = None
@@ -63,9 +65,10 @@ class Ways:
                 )
 
     def _problems_of_tes(self, backend: TESConfig) -> Iterator[str]:
-        if self.here:
+        wanted = [*self.here, *filter(None, (self.software,))]
+        if wanted:
             yield (
-                f"backend {backend.name!r}: the workers of a TES server do not see {self.here[0]} of this machine. "
+                f"backend {backend.name!r}: the workers of a TES server do not see {wanted[0]} of this machine. "
                 f"{_tes_flags(backend)}"
             )
         elif backend.storage is None and self.mode is Mode.CARRIED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,6 +15,7 @@ from crankshaft_core.task import Input, Output, Task
 from snakemake_executor_crankshaft.coroutines import run_coroutine
 from snakemake_executor_crankshaft.interface import Job, SingleJob, members_of
 from snakemake_executor_crankshaft.modes import Mode, Ways, mode_of
+from snakemake_executor_crankshaft.sharing import Sharing
 from snakemake_executor_crankshaft.sources import UNPACK, packed_sources, sources_input
 
 __all__ = ["Shipping", "shipping_of"]
@@ -93,6 +95,7 @@ def shipping_of(workflow: Any, *, here: Sequence[str], work_dir: str | None, say
         Ways(
             mode=mode,
             here=tuple(here),
+            software=sys.prefix if Sharing.of(workflow).software else None,
             sources=None if stays else packed_sources(workflow, say=say),
             prefix=workflow.storage_settings.default_storage_prefix,
         )

@@ -48,6 +48,7 @@ def test_what_works_is_not_refused(ways: Ways, place: BackendConfig) -> None:
         (HERE, TES_WITH_STORAGE, "Either --shared-fs-usage none (everything then travels through the backend's"),
         (CARRIED, TES, "backend 'there' has no way to bring files back. Either add storage"),
         (MANY, TES, 'too many to travel within a task; add to the backend: storage = "s3://BUCKET/PREFIX"'),
+        (Ways(Mode.CARRIED, software="/opt/venv"), TES_WITH_STORAGE, "do not see /opt/venv of this machine"),
         (Ways(Mode.STORAGE), LOCAL, "a storage provider needs a prefix: --shared-fs-usage none --default-storage-prov"),
     ],
 )

@@ -90,13 +90,15 @@ def _local_files() -> dict[str, tuple[str, int, int]]:
 
 def _root_of(module: ModuleType) -> Path | None:
     """The directory on sys.path that a local module was imported from."""
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not file.endswith(".py") or _is_ours(module.__name__):
+    file, name = getattr(module, "__file__", None), getattr(module, "__name__", None)
+    if not isinstance(file, str) or not file.endswith(".py"):
+        return None
+    if not isinstance(name, str) or _is_ours(name):  # what stands in for modules need not have a name
         return None
     path = Path(file).absolute()
-    if module.__name__ == "__main__" or _is_installed(path):
+    if name == "__main__" or _is_installed(path):
         return None
-    depth = module.__name__.count(".") + (path.name == "__init__.py")
+    depth = name.count(".") + (path.name == "__init__.py")
     root = path.parents[depth] if depth < len(path.parents) else path.parent
     return root if root in _places() else None
 

@@ -114,8 +114,14 @@ class Scheduler:
         return Sweep(states, stuck)
 
     def add_cancel(self, script: Script, jobs: Collection[Job], *, force: bool) -> None:
-        """As `Launcher.add_cancel`. Schedulers go from TERM to KILL by themselves."""
+        """As `Launcher.add_cancel`. Schedulers go from TERM to KILL by themselves.
+
+        A signal that comes while a job is being started may reach nobody; Grid Engine then stays silent for a minute.
+        So what is not wanted any more is also written down where the wrapper looks before it starts anything.
+        """
         del force
+        script.add(f"for ck_attempt in {' '.join(job.attempt for job in jobs)}; do")
+        script.add('  : >"tasks/$ck_attempt/unwanted"\ndone 2>/dev/null')
         ids = [job.id for job in jobs if job.id is not None]
         if self._kill is not None:
             for number, command in enumerate(_for_each(self._kill, ids)):

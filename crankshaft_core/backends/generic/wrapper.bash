@@ -20,6 +20,7 @@ _ck_main() {
   _ck_now && _ck_t0=$_ck_t
   _ck_lock
   _ck_listen
+  [ ! -e "$_ck_task/unwanted" ] || _ck_forward TERM # a signal came too early for us to hear it
   _ck_secrets && _ck_watch && _ck_steps
   _ck_unwatch
   _ck_conclude

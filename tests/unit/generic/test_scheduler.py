@@ -123,6 +123,13 @@ def test_ids_are_killed_in_calls_that_fit_a_command_line() -> None:
     assert script.text.count("scancel") == 3
 
 
+def test_what_is_cancelled_is_noted_before_the_scheduler_is_asked() -> None:
+    script = Script()
+    slurm().add_cancel(script, jobs("7"), force=False)
+    noted = script.text.index('for ck_attempt in k1-1; do\n  : >"tasks/$ck_attempt/unwanted"')
+    assert noted < script.text.index("scancel")
+
+
 def test_a_kill_for_one_job_is_called_for_each() -> None:
     script = Script()
     Scheduler(config(SEED)).add_cancel(script, jobs("1", "2"), force=False)

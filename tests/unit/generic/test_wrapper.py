@@ -283,6 +283,14 @@ def test_no_further_execution_begins_after_term(bench: Bench, tmp_path: Path) ->
     assert not (tmp_path / "ran").exists()
 
 
+def test_what_was_cancelled_while_it_was_being_started_runs_nothing(bench: Bench, tmp_path: Path) -> None:
+    job = bench.write(f"touch '{tmp_path}/ran'")
+    (bench.directory / "unwanted").touch()  # as `Scheduler.add_cancel` leaves it; the signal itself reached nobody
+    bench.start(job).wait(20)
+    assert (bench.record().exit_codes, bench.record().why) == ((), "signal:TERM")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_warning_does_not_keep_the_next_execution_from_beginning(bench: Bench, tmp_path: Path) -> None:
     command = f"trap 'exit 0' USR1; touch '{tmp_path}/ready'; while :; do sleep 0.05; done"
     job = bench.start(bench.write(command, "true"))

@@ -68,9 +68,9 @@ def test_a_daemon_that_was_stopped_comes_back_with_its_state(slurm: Slurm) -> No
 
 
 def test_a_service_that_cannot_be_had_says_what_to_install(tmp_path: Path) -> None:
+    daemons = Path(__file__).parents[2] / "services/daemons.sh"
     (tmp_path / "nothing").write_text(
-        "#!/bin/sh\nservice=nothing packages=nothing-at-all\n"
-        f". {Path('tests/services/daemons.sh').resolve()}\nneeded no-such-command\n"
+        f"#!/bin/sh\nservice=nothing packages=nothing-at-all\n. {daemons}\nneeded no-such-command\n"
     )
     (tmp_path / "nothing").chmod(0o755)
     with (

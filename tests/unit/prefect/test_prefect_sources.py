@@ -15,4 +15,4 @@ def test_what_only_stands_in_for_a_module_is_left_out(monkeypatch: pytest.Monkey
     nameless.__file__ = __file__
     nameless.__name__ = None  # type: ignore[assignment] # as some lazy loaders leave it
     monkeypatch.setitem(sys.modules, "nameless", nameless)
-    sources_zip()
+    assert sources_zip()

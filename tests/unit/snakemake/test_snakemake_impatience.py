@@ -18,9 +18,11 @@ def test_an_interrupt_that_somebody_dropped_is_raised_again() -> None:
             impatience.give_way()
 
 
-def test_without_an_interrupt_nothing_is_raised() -> None:
+def test_without_an_interrupt_what_was_going_on_goes_on() -> None:
     with noticed() as impatience:
         impatience.give_way()
+        went_on = True
+    assert went_on
 
 
 def test_the_handler_before_is_put_back() -> None:

@@ -65,6 +65,8 @@ class Job:
     """Seconds from its TERM to its KILL."""
     env_file: bool = False
     """Variables come in a file; else in the environment of the process that is started."""
+    backend: str = ""
+    """Its name, for whoever finds the directory later: another backend must not judge whether the job lives."""
 
     @property
     def paths(self) -> TaskPaths:
@@ -115,6 +117,7 @@ class Job:
             {
                 "attempt": self.attempt.id,
                 "name": self.attempt.task.name,
+                "backend": self.backend,
                 "cwd": self.steps[0].cwd,
                 "stdout": [step.stdout for step in self.steps],
                 "stderr": [step.stderr for step in self.steps],

@@ -46,6 +46,7 @@ class Renderer:
             limit=attempt.task.resources.time,
             grace=10.0 if self.config.kill_after is None else self.config.kill_after,
             env_file=self.env_file,
+            backend=self.config.name,
         )
 
     def preview(self, attempt: Attempt) -> str:

@@ -90,6 +90,8 @@ class Output(_Value):
     path: Annotated[str, Field(min_length=1)]
     url: str | None = None
     type: Literal["FILE", "DIRECTORY"] = "FILE"
+    always: bool = False
+    """Also fetched where the task did not succeed, if it is there then: a log."""
 
 
 class Execution(_Value):

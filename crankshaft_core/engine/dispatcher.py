@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import logging
 import shutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from crankshaft_core.events import (
 )
 from crankshaft_core.journal import Entry, Journal, Stage
 from crankshaft_core.staging import stage_in, stage_out
-from crankshaft_core.task import Resources, Task, TaskResult, Verdict
+from crankshaft_core.task import Output, Resources, Task, TaskResult, Verdict
 
 __all__ = ["Dispatcher"]
 
@@ -265,19 +265,34 @@ class Dispatcher:
             live.task = live.task.model_copy(update={"resources": stays})
 
     async def _collect(self, live: LiveTask, outcome: Outcome) -> dict[str, str]:
-        """Fetch the outputs of a task that succeeded, and copy them to their URLs."""
-        if outcome.verdict is not Verdict.OK or live.task is None or not live.task.outputs or live.job is None:
+        """Fetch the outputs of a task that succeeded, or the logs of another, and copy them to their URLs."""
+        ok = outcome.verdict is Verdict.OK
+        if live.task is None or live.job is None or not any(ok or output.always for output in live.task.outputs):
             return {}
         self._note(live, Stage.ENDED, to_journal(outcome, {}))
-        scratch = self._scratch / live.attempt_id
+        if not ok:
+            return await self._salvage(live, live.task)
         try:
-            collected = await self.backend.collect(live.job, live.task.outputs, scratch)
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, stage_out, live.task.outputs, collected
-            )
+            return await self._fetch(live.job, live.task.outputs, self._scratch / live.attempt_id)
         except StagingError as error:
-            error.result = result_of(live, outcome, {})
+            error.result = result_of(live, outcome, await self._salvage(live, live.task))
             raise
+
+    async def _salvage(self, live: LiveTask, task: Task) -> dict[str, str]:
+        """Each by itself, as far as it is there; that it is not is no news of a task that failed."""
+        kept: dict[str, str] = {}
+        assert live.job is not None
+        for number, output in enumerate(task.outputs):
+            if output.always:
+                try:
+                    kept |= await self._fetch(live.job, [output], self._scratch / live.attempt_id / f"kept-{number}")
+                except BackendError as error:
+                    _log.info("%s: %s", live.name, error)
+        return kept
+
+    async def _fetch(self, job: Job, outputs: Sequence[Output], scratch: Path) -> dict[str, str]:
+        collected = await self.backend.collect(job, outputs, scratch)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, stage_out, outputs, collected)
 
     async def _conclude(self, live: LiveTask, outcome: Outcome, outputs: dict[str, str]) -> None:
         """Journal the end, then let the backend forget the job."""

@@ -43,6 +43,24 @@ async def test_staged_content_and_outputs_make_the_round(place: Place) -> None:
 
 
 @pytest.mark.real
+async def test_the_log_of_a_task_that_failed_is_fetched_though_its_output_is_not_there(place: Place) -> None:
+    kept = place.shared / "kept"
+    task = place.task(
+        "mkdir logs; echo why > logs/it.log; exit 3",
+        outputs=(
+            Output(path="made.txt", url=f"file://{kept}/made.txt"),
+            Output(path="logs/it.log", url=f"file://{kept}/it.log", always=True),
+            Output(path="logs/none.log", url=f"file://{kept}/none.log", always=True),
+        ),
+    )
+    async with engine(place) as running:
+        result = await running.run("place", task)
+    assert result.exit_code == 3
+    assert [file.name for file in kept.iterdir()] == ["it.log"]
+    assert (kept / "it.log").read_text() == "why\n"
+
+
+@pytest.mark.real
 async def test_a_file_is_staged_by_its_url(place: Place) -> None:
     source = place.shared / "source.bin"
     source.write_bytes(bytes(range(256)))

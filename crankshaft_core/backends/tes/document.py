@@ -94,7 +94,9 @@ def _inputs(attempt: Attempt, sources: Sequence[Source]) -> list[Document]:
 
 
 def _outputs(task: Task, copy: Copy, terms: Terms) -> list[Document]:
-    return [_output(number, output, task, copy, terms) for number, output in enumerate(task.outputs)]
+    """First what a task that fails leaves as well: many servers stop at the first one that is not there."""
+    ordered = sorted(enumerate(task.outputs), key=lambda item: not item[1].always)
+    return [_output(number, output, task, copy, terms) for number, output in ordered]
 
 
 def _output(number: int, output: Output, task: Task, copy: Copy, terms: Terms) -> Document:

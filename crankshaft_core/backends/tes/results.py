@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import logging
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,11 @@ class Record:
 
     executors: int = 0
     urls: tuple[str, ...] = ()
-    """Of the outputs, in the document's order: the task's own, then stdout and stderr."""
+    """Of the outputs: the task's own, then stdout and stderr."""
+    by_path: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The same, by the absolute path in the worker."""
+    work_dir: str = "/"
+    """Of the first execution: the task's relative paths resolve against it."""
     streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """URLs of "stdout" and "stderr", of each execution in turn; empty where they are not kept."""
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -54,6 +59,8 @@ def record_of(task: Task) -> Record:
     return Record(
         executors=len(executors),
         urls=tuple(as_text(item.get("url")) for item in outputs),
+        by_path=by_path,
+        work_dir=as_text(executors[0].get("workdir")) if executors else "/",
         streams=streams,
         sizes=_sizes(task),
     )
@@ -119,16 +126,20 @@ class Results:
             if task is None:
                 raise StagingError(f"{job.id}: the server no longer knows the task, nor where its outputs are")
             record = self._records[job.attempt] = record_of(task)
-        if len(record.urls) < len(outputs):
+        urls = [
+            record.by_path.get(posixpath.normpath(posixpath.join(record.work_dir, output.path))) for output in outputs
+        ]
+        known = [url for url in urls if url is not None]
+        if len(known) < len(outputs):
             raise StagingError(f"{job.id}: the server's record of the task has lost its outputs")
         fetched = await asyncio.gather(
             *(
                 self._fetch(output, url, scratch / f"output-{number}", record)
-                for number, (output, url) in enumerate(zip(outputs, record.urls, strict=False))
+                for number, (output, url) in enumerate(zip(outputs, known, strict=True))
             ),
             return_exceptions=True,
         )
-        return _all_or_error(outputs, record, fetched)
+        return _all_or_error(outputs, known, fetched)
 
     def release(self, attempt: str) -> None:
         """Forget the attempt, and remove its outputs from the storage, whose copies the caller has."""
@@ -205,11 +216,11 @@ class Results:
 
 
 def _all_or_error(
-    outputs: Sequence[Output], record: Record, fetched: Sequence[Path | BaseException | None]
+    outputs: Sequence[Output], urls: Sequence[str], fetched: Sequence[Path | BaseException | None]
 ) -> dict[str, Path | None]:
     missing = [
         f"{output.path} ({url})"
-        for output, url, found in zip(outputs, record.urls, fetched, strict=False)
+        for output, url, found in zip(outputs, urls, fetched, strict=True)
         if isinstance(found, FileNotFoundError)
     ]
     if missing:

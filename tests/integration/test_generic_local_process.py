@@ -172,8 +172,9 @@ async def test_a_job_in_doubt_is_found_by_its_lock(local: GenericConfig) -> None
     async with opened(local) as first:
         job = await submitted(first, one)
         await until(first, job, Phase.RUNNING)
+        lock = task_dir(Path(local.work_dir or "").parent, one.id) / "start"
         async with opened(local) as second:
-            await true((task_dir(Path(local.work_dir or "").parent, one.id) / "start").is_symlink)
+            await true(lambda: lock.exists() and lock.stat().st_size > 0)
             state = (await second.poll([replace(job, id=None)], sweep=False))[one.id]
             assert (state.phase, state.id) == (Phase.RUNNING, job.id)
         await until(first, job, Phase.ENDED)

@@ -97,7 +97,7 @@ class Job:
             f"# crankshaft {self._header()}",
             _assignment("attempt", self.attempt.id),
             _assignment("run", self.run.root),
-            _assignment("mode", "batch" if self.batch else "process"),
+            _assignment("mode", "batch" if self.batch else "process" if self.env_file else "child"),
             _assignment("limit", "" if self.limit is None else f"{self.limit:.3f}"),
             _assignment("grace", f"{self.grace:.3f}"),
             _assignment("secret", "1" if secret else ""),

@@ -87,28 +87,36 @@ class LocalRun:
         lock.parent.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             lock.symlink_to(owner)
-        return str(lock.readlink())
+        return self.owner(attempt) or ""
 
     def owner(self, attempt: str) -> str | None:
-        """Who has taken the start lock; None if nobody has."""
+        """Who has taken the start lock; None if nobody has, or somebody this very instant.
+
+        A link where `claim` took it, a file where the wrapper did: bash can make that without starting `ln`.
+        """
+        lock = self.paths.task(attempt).lock
         try:
-            return os.readlink(self.paths.task(attempt).lock)  # noqa: PTH115 (looked at with every poll)
+            with open(lock, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (looked at with every poll)
+                return file.read().strip() or None
         except OSError:
-            return None
+            with contextlib.suppress(OSError):
+                return os.readlink(lock)  # noqa: PTH115 (as above)
+        return None
 
     def record(self, attempt: str) -> Record | None:
         """The attempt's exit record; None if there is none."""
         for directory in (self.paths.done, self.paths.seen):
             try:
                 with open(f"{directory}/{attempt}", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (as above)
-                    return Record.parse(file.read())
+                    text = file.read()
             except OSError:
                 continue
+            return Record.parse(text) if text.endswith("\n") else None  # still being written
         return None
 
     def ended(self, attempt: str) -> bool:
         """There is an exit record."""
-        return any(os.path.exists(f"{directory}/{attempt}") for directory in (self.paths.done, self.paths.seen))  # noqa: PTH110 (as above)
+        return self.record(attempt) is not None
 
     def with_streams(self, attempt: str, outcome: Outcome) -> Outcome:
         """The outcome with the place and the end of the streams of the execution that ran last."""

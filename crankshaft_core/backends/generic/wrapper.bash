@@ -1,6 +1,6 @@
 # Runs the executions of one attempt, and leaves one exit record in done/. Read by the attempt's `job`, which has set
 #   _ck_attempt  _ck_run       the attempt's id, the directory of its run
-#   _ck_mode                   batch (a scheduler started us) or process
+#   _ck_mode                   batch (a scheduler started us), process, or child (started by a client on the same machine)
 #   _ck_limit    _ck_grace     seconds the executions may take (empty: no limit), and from TERM to KILL after that
 #   _ck_secret                 1 when the variables are in the file `env`
 #   _ck_shell                  words of the shell that runs shell commands
@@ -57,9 +57,14 @@ _ck_now() {
 # Whoever makes the link runs the task. Another job's link: a duplicate, which does nothing. Our own: the scheduler has
 # started us once more after the first time was cut short; that is for the engine to decide on.
 _ck_lock() {
-  command ln -s "$_ck_id" "$_ck_task/start" 2>/dev/null && return
   local owner
-  owner=$(command readlink "$_ck_task/start")
+  if [ "$_ck_mode" = child ]; then
+    _ck_lock_here && return
+  else
+    command ln -s "$_ck_id" "$_ck_task/start" 2>/dev/null && return
+  fi
+  owner=$(command readlink "$_ck_task/start") || IFS= read -r owner 2>/dev/null <"$_ck_task/start"
+  [ -n "$owner" ] || [ ! -e "$_ck_task/start" ] || owner='of another process' # which is writing its name this instant
   if [ -z "$owner" ]; then
     echo "crankshaft: cannot take the start lock in $_ck_task" >&2
     exit 1
@@ -73,11 +78,21 @@ _ck_lock() {
   _ck_record
 }
 
+# A file in the link's place, made with O_EXCL: who made it is not written in the same instant, but on one machine nobody
+# needs to know that before the process is gone, and no `ln` is started. A link, dangling or not, is in its way as well.
+_ck_lock_here() {
+  set -C
+  { printf '%s\n' "$_ck_id" >"$_ck_task/start"; } 2>/dev/null
+  owner=$?
+  set +C
+  return "$owner"
+}
+
 _ck_listen() {
   for _ck_s in TERM INT USR1 USR2 XCPU; do trap "_ck_forward $_ck_s" "$_ck_s"; done
   trap '_ck_forward KILL' VTALRM # asked for by force, by a signal that nobody else sends and bash does not ignore
   trap '_ck_overdue' ALRM
-  [ "$_ck_mode" = process ] || [ -z "$SGE_JOB_SPOOL_DIR" ] || trap '_ck_ending' USR2
+  [ "$_ck_mode" != batch ] || [ -z "$SGE_JOB_SPOOL_DIR" ] || trap '_ck_ending' USR2
 }
 
 # Grid Engine's only request to end (qsub -notify): its KILL follows a minute later, and lets nobody leave a record.
@@ -240,15 +255,18 @@ _ck_sweep() {
   return $_ck_found
 }
 
-# Whole or not at all. A full disk may have room again in a moment.
+# Whole or not at all; on one machine a line that has no end yet is none, and no `mv` is started. A full disk may have
+# room again in a moment.
 _ck_record() {
   trap '' TERM INT USR1 USR2 XCPU VTALRM ALRM
   local temporary=$_ck_run/done/.$_ck_attempt.$_ck_id last=1
+  [ "$_ck_mode" != child ] || temporary=$_ck_run/done/$_ck_attempt
   for _ck_n in 1 2 3 4 5; do
     { printf '%s %s %s %s %s %s %s\n' "${_ck_codes:--}" "$_ck_t0" "$_ck_t" "$_ck_id" "$_ck_host" "$_ck_why" \
       "$_ck_say" >"$temporary"; } && break
     sleep 1
   done
+  [ "$_ck_mode" != child ] || exit 0
   case $_ck_codes in *[!0-9]* | '') ;; *) last=$_ck_codes ;; esac
   case $_ck_codes in *,*) last=${_ck_codes##*,} ;; esac
   [ "$_ck_mode" = batch ] || exec mv -f -- "$temporary" "$_ck_run/done/$_ck_attempt"

@@ -197,6 +197,32 @@ def test_a_second_copy_does_nothing(bench: Bench, tmp_path: Path) -> None:
     assert (tmp_path / "marks").read_text() == "ran\n"
 
 
+def test_a_copy_that_comes_before_the_first_has_written_its_name_does_nothing(bench: Bench) -> None:
+    job = bench.write("true")
+    (bench.directory / "start").touch()
+    assert bench.start(job).wait(20) == 0
+    assert bench.run.record("k1-1") is None
+
+
+def test_what_was_claimed_does_not_start(bench: Bench) -> None:
+    job = bench.write("true")
+    assert bench.run.claim("k1-1", "cancelled") == "cancelled"
+    assert bench.start(job).wait(20) == 0
+    assert bench.run.record("k1-1") is None
+
+
+def test_what_was_started_cannot_be_claimed(bench: Bench) -> None:
+    bench.do("true")
+    assert bench.run.claim("k1-1", "cancelled") == bench.record().job_id
+
+
+def test_a_record_without_its_end_is_none(bench: Bench) -> None:
+    bench.do("true")
+    file = Path(bench.run.paths.done) / "k1-1"
+    file.write_text(file.read_text().removesuffix("\n"))
+    assert bench.run.record("k1-1") is None
+
+
 def test_the_lock_names_the_schedulers_job(tmp_path: Path) -> None:
     bench = Bench(tmp_path, BATCH)
     bench.do("true", env={"SLURM_JOB_ID": "4711"})

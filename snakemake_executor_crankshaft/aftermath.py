@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
 from crankshaft_core.errors import BackendError
 from crankshaft_core.task import Resources, TaskResult
-from snakemake_executor_crankshaft.interface import Job
-from snakemake_executor_crankshaft.logs import Logs
+from snakemake_executor_crankshaft.interface import Job, members_of
+from snakemake_executor_crankshaft.logs import LogFiles, Logs
 from snakemake_executor_crankshaft.report import Report
 from snakemake_executor_crankshaft.reporter import Outcome
 
@@ -23,6 +24,8 @@ class Aftermath:
     def __init__(self, logs: Logs, *, report: bool) -> None:
         self._logs = logs
         self._report = Report() if report else None
+        self._ended_well: dict[int, TaskResult] = {}
+        """By the id of the job, until Snakemake has looked at what it made."""
 
     def ended(self, job: Job, outcome: Outcome, asked: Resources) -> tuple[str, ...]:
         """Keep what there is to keep; returns the files that hold what the job said."""
@@ -31,21 +34,43 @@ class Aftermath:
             return ()
         if self._report is not None:
             self._report.add("+".join(sorted(set(job.rules))), asked, result)
+        if result is outcome and result.ok:
+            self._ended_well[id(job)] = result
         files = self._logs.of(job)
         try:
             files.keep(result)
+            if result is not outcome or not result.ok:
+                files.link()
         except OSError as error:
             _log.warning("%s: cannot keep what %s said: %s", files.stderr, result.name, error)
             return tuple(path for path in (result.stdout, result.stderr) if path)
-        return tuple(str(path) for path in (files.stdout, files.stderr) if _says_something(path))
+        return _telling(files)
 
     def well(self, job: Job) -> None:
         """Snakemake has found all that the job was to make."""
+        self._ended_well.pop(id(job), None)
         self._logs.on_a_good_end(job)
+
+    def badly(self, job: Job) -> str | None:
+        """Snakemake takes it for failed. Where the task itself came to a good end: what it was, and what tells more."""
+        result = self._ended_well.pop(id(job), None)
+        if result is None:
+            return None
+        files = self._logs.of(job)
+        with contextlib.suppress(OSError):  # links are a convenience
+            files.link()
+        logs = [*_telling(files), *(str(file) for member in members_of(job) for file in member.log)]
+        where = " ".join(filter(None, (result.backend, result.job_id)))
+        said = f"Its logs: {', '.join(logs)}" if logs else "It wrote nothing to standard output or standard error"
+        return f"{result.name} ({where}) ended with exit code 0, and what it made is not what the rule promises. {said}"
 
     def lines(self) -> list[str]:
         """The table, if it is wanted."""
         return self._report.lines() if self._report is not None else []
+
+
+def _telling(files: LogFiles) -> tuple[str, ...]:
+    return tuple(str(path) for path in (files.stdout, files.stderr) if _says_something(path))
 
 
 def _says_something(path: Path) -> bool:

@@ -127,6 +127,9 @@ class Executor(RealExecutor):
 
     def handle_job_error(self, job: Any) -> None:
         """Called when Snakemake has noted it."""
+        unlike_promised = self._aftermath.badly(job)
+        if unlike_promised:
+            self.logger.error(unlike_promised)
         self._run.told(job)
 
     def get_python_executable(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride] (untyped)
@@ -183,7 +186,7 @@ class Executor(RealExecutor):
         return frozenset(getattr(self.workflow.storage_registry, "_storages", ()))
 
     def _quiet_arguments(self, job: Any) -> tuple[str, ...]:
-        """The log of a failed job that does not come back is shown by the inner run."""
+        """The inner run shows the log of a failed job that may not come back: not every TES server sees to that."""
         from snakemake_executor_crankshaft.command import quiet_arguments
         from snakemake_executor_crankshaft.modes import Mode
 
@@ -240,14 +243,15 @@ class Executor(RealExecutor):
         from snakemake_executor_crankshaft.failure import failure_of
 
         job: Any = info.job
-        logs = self._aftermath.ended(job, outcome, self._run.asked(job))
-        failure = failure_of(outcome, job.rules)
+        asked = self._run.asked(job)
+        logs = self._aftermath.ended(job, outcome, asked)
+        failure = failure_of(outcome, job.rules, asked)
         if failure is None:
             self._run.shipping.settle(job)
             self.report_job_success(info)
             return
         if job.is_group():  # Snakemake's message for a group has no place for ours
-            self.logger.error(failure.message)
+            self.logger.error("\n".join([failure.message, *(f"Log file: {log}" for log in logs)]))
         facts = {"external_jobid": failure.job_id} if failure.job_id else {}
         message = failure.message.replace("\n", "\n        ")
         cast("Any", self).report_job_error(info, msg=message, aux_logs=list(logs), **facts)

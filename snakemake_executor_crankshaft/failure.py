@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from crankshaft_core.errors import BackendError
-from crankshaft_core.task import TaskResult, Verdict
+from crankshaft_core.errors import BackendError, StagingError
+from crankshaft_core.task import Resources, TaskResult, Verdict
+from snakemake_executor_crankshaft.amounts import duration, size
 
 __all__ = ["Failure", "failure_of"]
 
@@ -46,25 +47,44 @@ class Failure:
     job_id: str | None = None
 
 
-def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str]) -> Failure | None:
-    """Why the task did not do its work; None if it did. `rules` are those of its job."""
+def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str], asked: Resources) -> Failure | None:
+    """Why the task did not do its work; None if it did. `rules` are those of its job, `asked` is what it was given."""
     if isinstance(outcome, TaskResult):
-        return None if outcome.ok else _with_output(_plain(outcome).failure_message(), outcome, rules)
+        return None if outcome.ok else _with_output(_plain(outcome).failure_message(), outcome)
     if isinstance(outcome, BackendError) and outcome.result is not None:
-        return _with_output(str(outcome), outcome.result, rules)
+        result = outcome.result
+        summary = _too_little(result, rules, asked) if result.verdict in _RAISE else _summary(outcome, result)
+        return _with_output(summary, result)
     return Failure("\n".join([str(outcome) or type(outcome).__name__, *_advice(str(outcome))]))
 
 
-def _with_output(summary: str, result: TaskResult, rules: Iterable[str]) -> Failure:
-    lines = [summary]
-    if result.verdict in _RAISE:
-        named = ", ".join(repr(rule) for rule in sorted(set(rules)))
-        lines.append(f"Raise {_RAISE[result.verdict]} in rule {named}.")
-    lines += _advice(f"{summary}\n{result.stderr_tail}")
+def _too_little(result: TaskResult, rules: Iterable[str], asked: Resources) -> str:
+    """What was asked for, and what to ask for more of."""
+    amount = size(asked.ram) if result.verdict is Verdict.OUT_OF_MEMORY else duration(asked.time)
+    parts = [f"{_whose(result)}: {result.verdict.replace('_', ' ')}", f"asked {amount}" if amount != "-" else ""]
+    named = ", ".join(repr(rule) for rule in sorted(set(rules)))
+    lines = [f"{', '.join(filter(None, parts))}. Raise {_RAISE[result.verdict]} in rule {named}."]
+    return " ".join([*lines, *filter(None, [result.detail])])
+
+
+def _whose(result: TaskResult) -> str:
+    where = ", ".join(filter(None, (f"{result.backend} {result.job_id or ''}".strip(), result.node)))
+    return f"{result.name} ({where})"
+
+
+def _with_output(summary: str, result: TaskResult) -> Failure:
+    lines = [summary, *_advice(f"{summary}\n{result.stderr_tail}")]
     said = _plain(result).stderr_tail.splitlines()[-_LINES:]
     if said:
         lines += ["stderr ends with:", *("    " + line for line in said)]
     return Failure("\n".join(lines), result.job_id)
+
+
+def _summary(error: BackendError, result: TaskResult) -> str:
+    """What could not be brought is told by the attempt: say whose it is."""
+    if not isinstance(error, StagingError):
+        return str(error)
+    return f"{_whose(result)}: {error}"
 
 
 def _advice(words: str) -> list[str]:

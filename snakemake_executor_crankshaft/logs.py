@@ -1,16 +1,20 @@
-"""What jobs say, in files of their own: a directory for each rule, and in it one for each set of wildcards."""
+"""What jobs say, in files of their own: a directory for each rule, and in it one for each set of wildcards.
+
+A group says it once: its files are in a directory of its own, and every rule in it has links to them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from crankshaft_core.task import TaskResult
-from snakemake_executor_crankshaft.interface import Job
+from snakemake_executor_crankshaft.interface import Job, Target
 
 __all__ = ["LogFiles", "Logs"]
 
@@ -25,6 +29,8 @@ class LogFiles:
 
     stdout: Path
     stderr: Path
+    members: tuple[Path, ...] = ()
+    """Of a group: the directories in which the jobs in it look for theirs."""
 
     def keep(self, result: TaskResult) -> None:
         """Bring here what the backend has put elsewhere; of what is not on this machine, the end."""
@@ -40,12 +46,21 @@ class LogFiles:
             else:
                 file.write_text(tail)
 
+    def link(self) -> None:
+        """Have a group's files be found by each rule in it."""
+        for directory in self.members:
+            directory.mkdir(parents=True, exist_ok=True)
+            for file in (self.stdout, self.stderr):
+                (directory / file.name).unlink(missing_ok=True)
+                (directory / file.name).symlink_to(os.path.relpath(file, directory))
+
     def remove(self) -> None:
         """And their directory, if it is empty then; not the rule's, in which another job may be making its own now."""
-        for file in (self.stdout, self.stderr):
-            file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # an earlier attempt has files there
-            self.stdout.parent.rmdir()
+        for directory in (self.stdout.parent, *self.members):
+            for file in (self.stdout, self.stderr):
+                (directory / file.name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # an earlier attempt has files there, or there is none
+                directory.rmdir()
 
 
 class Logs:
@@ -59,12 +74,19 @@ class Logs:
     def of(self, job: Job) -> LogFiles:
         """Where the job's go. Every attempt of Snakemake has its own."""
         rules = "+".join(sorted(set(job.rules)))
-        place = self._directory / _short(rules) / _short(_wildcards(job) or "all")
-        return LogFiles(place / f"{job.attempt}.out", place / f"{job.attempt}.err")
+        place = self._place(rules, str(job.jobid) if job.is_group() else _wildcards(job.get_target_spec()[0]))
+        members = job.get_target_spec() if job.is_group() else ()
+        return LogFiles(
+            place / f"{job.attempt}.out",
+            place / f"{job.attempt}.err",
+            tuple(self._place(member.rulename, _wildcards(member)) for member in members),
+        )
 
     def on_a_good_end(self, job: Job) -> None:
         """Snakemake has found all that the job was to make."""
-        if not self._keep:
+        if self._keep:
+            self.of(job).link()
+        else:
             self.of(job).remove()
 
     def prune(self, days: int) -> None:
@@ -74,14 +96,15 @@ class Logs:
         oldest = time.time() - days * _DAY
         for file in self._directory.glob("*/*/*"):
             with contextlib.suppress(FileNotFoundError):  # another Snakemake is at it as well
-                if file.stat().st_mtime < oldest:
+                if file.lstat().st_mtime < oldest:
                     LogFiles(file, file).remove()
 
+    def _place(self, rules: str, wildcards: str) -> Path:
+        return self._directory / _short(rules) / _short(wildcards or "all")
 
-def _wildcards(job: Job) -> str:
-    if job.is_group():
-        return str(job.jobid)
-    return ",".join(f"{name}={value}" for name, value in job.get_target_spec()[0].wildcards_dict.items())
+
+def _wildcards(target: Target) -> str:
+    return ",".join(f"{name}={value}" for name, value in target.wildcards_dict.items())
 
 
 def _short(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crankshaft_core.task import Resources, TaskResult
+from snakemake_executor_crankshaft.amounts import duration, size
 
 __all__ = ["Report"]
 
@@ -69,12 +70,12 @@ def _row(name: str, rule: _Rule) -> Sequence[str]:
         _number(cpu),
         _number(cores),
         _share(cores, cpu),
-        _size(ram),
-        _size(peak),
+        size(ram),
+        size(peak),
         _share(peak, ram),
-        _duration(_most(rule.limit)),
-        _duration(_most(rule.took)),
-        _duration(_mean(rule.took)),
+        duration(_most(rule.limit)),
+        duration(_most(rule.took)),
+        duration(_mean(rule.took)),
     )
 
 
@@ -90,23 +91,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}".removesuffix(".0")
 
 
-def _size(gib: float | None) -> str:
-    if gib is None:
-        return "-"
-    return f"{gib:.1f} GiB" if gib >= 1 else f"{gib * 1024:.0f} MiB"
-
-
 def _share(used: float | None, asked: float | None) -> str:
     return "" if used is None or not asked else f"{100 * used / asked:.0f}"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -110,13 +110,20 @@ def _input(name: str, job: Job) -> Input:
 
 
 def _outputs(job: Job) -> list[Output]:
-    return [_output(name, is_directory=is_directory) for name, is_directory in _fetched(job).items()]
+    """Logs come back whatever the job comes to."""
+    logs = dict.fromkeys(str(file) for member in members_of(job) for file in member.log if not _is_stored(file))
+    made = {name: is_directory for name, is_directory in _fetched(job).items() if name not in logs}
+    return [
+        *(_output(name, is_directory=is_directory) for name, is_directory in made.items()),
+        *(_output(name, always=True) for name in _checked(logs, "log")),
+    ]
 
 
-def _output(name: str, *, is_directory: bool) -> Output:
+def _output(name: str, *, is_directory: bool = False, always: bool = False) -> Output:
     if any(sign in name for sign in "*?["):
         raise ConfigError(f"output {name}: without a shared file system a name cannot hold any of * ? [")
-    return Output(path=name, url=str(Path(name).absolute()), type="DIRECTORY" if is_directory else "FILE")
+    kind: Literal["FILE", "DIRECTORY"] = "DIRECTORY" if is_directory else "FILE"
+    return Output(path=name, url=str(Path(name).absolute()), type=kind, always=always)
 
 
 def _sent(job: Job) -> list[str]:
@@ -124,25 +131,30 @@ def _sent(job: Job) -> list[str]:
     members = members_of(job)
     made = {str(file) for member in members for file in member.output}
     wanted = chain.from_iterable(chain(member.input, _updated(member), _of_checkpoints(member)) for member in members)
-    names = {str(file) for file in wanted if not getattr(file, "is_storage", False) and str(file) not in made}
+    names = {str(file) for file in wanted if not _is_stored(file) and str(file) not in made}
     names |= {str(file) for member in members for file in _updated(member)}
     return _outermost(_checked(names, "input"))
 
 
 def _fetched(job: Job) -> dict[str, bool]:
-    """Outputs, logs and benchmarks by name; True for directories."""
+    """Outputs and benchmarks by name; True for directories."""
     members = members_of(job)
     unneeded = set(map(str, _workflow_of(members[0]).dag.get_unneeded_temp_files(job)))
     files = [file for member in members for file in member.output if _is_wanted(file) and str(file) not in unneeded]
-    others = [file for member in members for file in (*member.log, cast("Any", member).benchmark) if file is not None]
+    benchmarks = [cast("Any", member).benchmark for member in members]
     found = {str(file): "directory" in getattr(file, "flags", {}) for file in files}
-    found |= {str(file): False for file in others if not getattr(file, "is_storage", False)}
+    found |= {str(file): False for file in benchmarks if file is not None and not _is_stored(file)}
     kept = _outermost(_checked(found, "output"))
     return {name: found[name] for name in kept}
 
 
 def _is_wanted(file: Any) -> bool:
-    return not getattr(file, "is_storage", False) and not any(flag in file.flags for flag in _STAYS)
+    return not _is_stored(file) and not any(flag in file.flags for flag in _STAYS)
+
+
+def _is_stored(file: Any) -> bool:
+    """Its storage provider brings it."""
+    return bool(getattr(file, "is_storage", False))
 
 
 def _updated(job: SingleJob) -> Iterator[Any]:

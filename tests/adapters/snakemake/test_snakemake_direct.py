@@ -145,7 +145,8 @@ FAILING = """
         shell: "echo run >> count; echo why > {log}; touch {output}; echo it broke >&2; exit 7"
     rule nothing:
         output: "nothing.txt"
-        shell: "true"
+        log: "nothing.log"
+        shell: "echo done, or so it thinks >&2"
     rule empty:
         output: ensure("empty.txt", non_empty=True)
         shell: "touch {output}"
@@ -182,6 +183,12 @@ def test_every_attempt_asks_anew(failed: Workflow) -> None:
 def test_output_that_is_not_there_or_not_right_fails_the_job(failed: Workflow) -> None:
     assert "MissingOutputException in rule nothing" in failed.read("said")
     assert "Detected unexpected empty output files" in failed.read("said")
+
+
+def test_output_that_is_not_there_has_the_job_and_its_logs_named(failed: Workflow) -> None:
+    (line,) = (line for line in failed.read("said").splitlines() if line.startswith("nothing (here "))
+    assert "ended with exit code 0" in line
+    assert line.endswith(f"Its logs: {failed.dir}/.snakemake/crankshaft_logs/nothing/all/1.err, nothing.log")
 
 
 def test_every_attempts_words_are_kept_by_rule(failed: Workflow) -> None:

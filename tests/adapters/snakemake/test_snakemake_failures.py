@@ -50,8 +50,9 @@ def test_the_files_that_tell_more_are_there(workflow: Workflow) -> None:
     assert "not found" not in said
 
 
-def test_a_failed_group_says_why(workflow: Workflow) -> None:
-    workflow.write("""
+@pytest.fixture(scope="module")
+def group(shared_workflow: Callable[[str], Workflow]) -> Workflow:
+    workflow = shared_workflow("group").write("""
         rule b:
             input: "a.txt"
             output: "b.txt"
@@ -62,10 +63,21 @@ def test_a_failed_group_says_why(workflow: Workflow) -> None:
             group: "g"
             shell: "touch {output}"
     """)
-    said = workflow.run("b.txt", ok=False)
+    (workflow.dir / "said").write_text(workflow.run("b.txt", ok=False))
+    return workflow
+
+
+def test_a_failed_group_says_why(group: Workflow) -> None:
+    said = group.read("said")
     assert "g[a, b] (local " in said
     assert "    the second broke\n" in said
     assert "Error in rule b" in said
+
+
+def test_the_words_of_a_failed_group_are_found_by_rule_and_by_its_message(group: Workflow) -> None:
+    log = group.dir / ".snakemake" / "crankshaft_logs" / "b" / "all" / "1.err"
+    assert "the second broke" in log.read_text()
+    assert f"\nLog file: {log.resolve()}\n" in group.read("said")
 
 
 def test_output_that_was_promised_and_is_not_there_fails_the_job(workflow: Workflow) -> None:

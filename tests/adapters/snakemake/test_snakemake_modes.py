@@ -207,8 +207,19 @@ rule join:
 """
 
 
-def test_what_a_checkpoint_made_is_known_there_and_the_log_of_a_failed_job_is_shown(workflow: Workflow) -> None:
+@pytest.fixture(scope="module")
+def failed(shared_workflow: Callable[[str], Workflow]) -> Workflow:
+    workflow = shared_workflow("carried-failed")
     config = f"[[backends]]\nname = 'here'\npreset = 'local'\nenv = {{ PATH = '{BIN}:/usr/bin:/bin' }}\n"
     said = workflow.write(CHECKPOINT, config, words="one two").run("joined", *NONE, ok=False)
-    assert re.search(r"Logfile join.log:\n *=+\n *one\n *two\n *=+\n", said)
-    assert not workflow.exists("joined")
+    (workflow.dir / "said").write_text(said)
+    return workflow
+
+
+def test_what_a_checkpoint_made_is_known_there_and_the_log_of_a_failed_job_is_shown(failed: Workflow) -> None:
+    assert re.search(r"Logfile join.log:\n *=+\n *one\n *two\n *=+\n", failed.read("said"))
+    assert not failed.exists("joined")
+
+
+def test_the_log_of_a_failed_job_comes_back(failed: Workflow) -> None:
+    assert failed.read("join.log") == "one\ntwo\n"

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from crankshaft_core.errors import LostTaskError, OutOfMemoryError, SubmitError, TimeLimitError
-from crankshaft_core.task import TaskResult, Verdict
+from crankshaft_core.errors import LostTaskError, OutOfMemoryError, StagingError, SubmitError, TimeLimitError
+from crankshaft_core.task import Resources, TaskResult, Verdict
 from snakemake_executor_crankshaft.failure import Failure, failure_of
 
 STDERR = """\
@@ -38,14 +38,17 @@ FAILED = TaskResult(
 )
 
 
-def failed(outcome: TaskResult | BaseException) -> Failure:
-    failure = failure_of(outcome, ["align"])
+ASKED = Resources(ram=8, time="90m")
+
+
+def failed(outcome: TaskResult | BaseException, asked: Resources = ASKED) -> Failure:
+    failure = failure_of(outcome, ["align"], asked)
     assert failure is not None
     return failure
 
 
 def test_success_is_no_failure() -> None:
-    assert failure_of(dataclasses.replace(FAILED, verdict=Verdict.OK, exit_codes=(0,)), ["align"]) is None
+    assert failure_of(dataclasses.replace(FAILED, verdict=Verdict.OK, exit_codes=(0,)), ["align"], ASKED) is None
 
 
 def test_the_message_ends_with_what_the_job_said() -> None:
@@ -74,13 +77,26 @@ def test_only_the_end_of_long_output_is_shown() -> None:
 @pytest.mark.parametrize(
     ("error", "verdict", "advice"),
     [
-        (OutOfMemoryError, Verdict.OUT_OF_MEMORY, "Raise mem_mb in rule 'align'."),
-        (TimeLimitError, Verdict.TIME_LIMIT, "Raise runtime in rule 'align'."),
+        (OutOfMemoryError, Verdict.OUT_OF_MEMORY, "out of memory, asked 8.0 GiB. Raise mem_mb in rule 'align'."),
+        (TimeLimitError, Verdict.TIME_LIMIT, "time limit, asked 1:30:00. Raise runtime in rule 'align'."),
     ],
 )
-def test_what_to_raise_is_named(error: type[OutOfMemoryError], verdict: Verdict, advice: str) -> None:
-    result = dataclasses.replace(FAILED, verdict=verdict, exit_codes=(), stderr_tail="")
-    assert failed(error("align: it ended", result=result)).message == f"align: it ended\n{advice}"
+def test_what_was_asked_for_and_what_to_raise_are_named(
+    error: type[OutOfMemoryError], verdict: Verdict, advice: str
+) -> None:
+    result = dataclasses.replace(FAILED, verdict=verdict, exit_codes=(), detail="slurm: so it is", stderr_tail="")
+    message = failed(error("it ended", result=result)).message
+    assert message == f"align[sample=s3] (hpc 48213, c07): {advice} slurm: so it is"
+
+
+def test_what_nobody_asked_for_is_not_named() -> None:
+    result = dataclasses.replace(FAILED, verdict=Verdict.OUT_OF_MEMORY, stderr_tail="")
+    assert ": out of memory. Raise mem_mb" in failed(OutOfMemoryError("", result=result), Resources()).message
+
+
+def test_what_could_not_be_brought_is_told_by_the_jobs_name() -> None:
+    error = StagingError("r-1-1 did not leave out.bam", result=dataclasses.replace(FAILED, stderr_tail=""))
+    assert failed(error).message == "align[sample=s3] (hpc 48213, c07): r-1-1 did not leave out.bam"
 
 
 def test_an_error_without_a_result_is_told_as_it_is() -> None:

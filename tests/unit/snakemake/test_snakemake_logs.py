@@ -2,8 +2,11 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,26 @@ from snakemake_executor_crankshaft.report import Report
 from tests.unit.snakemake.world import FakeJob
 
 RESULT = TaskResult("align", "hpc", "r-1-1", Verdict.FAILED, (3,), stdout_tail="words\n", stderr_tail="why\n")
+
+WELL = TaskResult("align", "hpc", "r-1-1", Verdict.OK, (0,), job_id="7", stderr_tail="hm\n")
+
+
+@dataclass
+class FakeGroup(FakeJob):
+    """Two jobs of one rule, and one of another."""
+
+    jobid: int | str = "c0ffee"  # type: ignore[assignment] # of one rule it is a number
+
+    @property
+    def rules(self) -> list[str]:
+        return ["sort", "align", "align"]
+
+    def is_group(self) -> bool:
+        return True
+
+    def get_target_spec(self) -> Sequence[Any]:
+        wanted = [("align", {"sample": "s1"}), ("align", {"sample": "s2"}), ("sort", {})]
+        return [SimpleNamespace(rulename=rule, wildcards_dict=wildcards) for rule, wildcards in wanted]
 
 
 @pytest.fixture
@@ -100,6 +123,44 @@ def test_the_files_that_say_something_are_named(logs: Logs) -> None:
     silent = TaskResult("a", "b", "r-1-1", Verdict.FAILED, (1,), stderr_tail="why\n")
     named = Aftermath(logs, report=False).ended(FakeJob(), silent, Resources())
     assert named == (str(logs.of(FakeJob()).stderr),)
+
+
+def test_the_words_of_a_group_that_failed_are_found_by_each_of_its_rules(logs: Logs, tmp_path: Path) -> None:
+    Aftermath(logs, report=False).ended(FakeGroup(), RESULT, Resources())
+    found = {str(file.relative_to(tmp_path / "logs")): file.read_text() for file in (tmp_path / "logs").rglob("*.err")}
+    places = ("align+sort/c0ffee", "align/sample=s1", "align/sample=s2", "sort/all")
+    assert found == {f"{place}/1.err": "why\n" for place in places}
+
+
+def test_nothing_is_left_of_a_group_that_came_to_a_good_end_at_last(logs: Logs, tmp_path: Path) -> None:
+    aftermath = Aftermath(logs, report=False)
+    aftermath.ended(FakeGroup(), RESULT, Resources())
+    aftermath.well(FakeGroup())
+    assert [path for path in (tmp_path / "logs").rglob("*") if not path.is_dir()] == []
+
+
+def test_the_links_of_a_group_grow_old_as_well(logs: Logs, tmp_path: Path) -> None:
+    Aftermath(logs, report=False).ended(FakeGroup(), RESULT, Resources())
+    before = time.time() - 20 * 86400
+    for file in (tmp_path / "logs").rglob("1.*"):
+        os.utime(file, (before, before), follow_symlinks=False)
+    logs.prune(10)
+    assert list((tmp_path / "logs").rglob("1.*")) == []
+
+
+def test_output_that_is_missing_after_a_good_end_has_the_job_and_all_its_logs_named(logs: Logs) -> None:
+    aftermath, job = Aftermath(logs, report=False), FakeJob(log=["rule.log"])
+    aftermath.ended(job, WELL, Resources())
+    said = aftermath.badly(job)
+    assert said is not None
+    assert said.startswith("align (hpc 7) ended with exit code 0, and ")
+    assert said.endswith(f"Its logs: {logs.of(job).stderr}, rule.log")
+
+
+def test_of_a_job_that_failed_by_itself_nothing_is_said_again(logs: Logs) -> None:
+    aftermath, job = Aftermath(logs, report=False), FakeJob()
+    aftermath.ended(job, RESULT, Resources())
+    assert aftermath.badly(job) is None
 
 
 def test_files_that_cannot_be_kept_end_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -80,7 +80,13 @@ def test_absolute_inputs_are_sent_into_containers_only(jobs: dict[str, Any]) -> 
 
 def test_outputs_logs_and_benchmarks_come_back_but_not_what_nobody_needs(jobs: dict[str, Any]) -> None:
     back = {item.path: item.type for item in loaded(jobs["sum"], HERE).outputs}
-    assert back == {"sum": "FILE", "made": "DIRECTORY", "logs/sum.log": "FILE", "bench/sum.tsv": "FILE"}
+    logs = {"logs/sum.log": "FILE", "made/inner.log": "FILE"}
+    assert back == {"sum": "FILE", "made": "DIRECTORY", "bench/sum.tsv": "FILE", **logs}
+
+
+def test_logs_come_back_from_a_job_that_failed_as_well(jobs: dict[str, Any]) -> None:
+    always = {item.path for item in loaded(jobs["sum"], HERE).outputs if item.always}
+    assert always == {"logs/sum.log", "made/inner.log"}
 
 
 def test_what_a_job_changes_is_sent_as_a_copy(jobs: dict[str, Any]) -> None:

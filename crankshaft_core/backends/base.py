@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
+from crankshaft_core.backends.leavings import Cleaning, Leftover
 from crankshaft_core.staging import Reach, StagedInput
 from crankshaft_core.task import Output, Task, Verdict
 
@@ -21,12 +22,15 @@ __all__ = [
     "Attempt",
     "Backend",
     "Cadence",
+    "Cleaning",
     "Health",
     "Job",
     "JobState",
+    "Leftover",
     "Outcome",
     "Phase",
     "Reach",
+    "Shown",
     "StagedInput",
 ]
 
@@ -86,6 +90,17 @@ class JobState:
     node: str | None = None
     started: float | None = None
     """Seconds since the epoch, where the poll tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A job that the system itself tells of, whether or not there is a journal that does."""
+
+    job: Job
+    state: JobState | None
+    """None: whether it lives cannot be told."""
+    name: str = ""
+    """The task's name, where the system keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +216,7 @@ class Backend(Protocol):
         """Make the outputs readable here: `Output.path` to a file or directory on this machine.
 
         A path with wildcards maps to the directory its matches are in. None: the worker has written `Output.url`
-        itself. Raises StagingError naming every output that is not there.
+        itself. `outputs` are the task's, or some of them. Raises StagingError naming every output that is not there.
         """
         ...
 
@@ -214,6 +229,20 @@ class Backend(Protocol):
 
     async def release(self, ended: Mapping[Job, Verdict]) -> None:
         """These outcomes are journalled and their outputs collected: what was kept of them may go."""
+        ...
+
+    async def shown(self) -> Sequence[Shown]:
+        """The caller's jobs of every run that have not ended, as far as the system knows them. Changes nothing.
+
+        Raises TransportError. A job that is in it can be polled and cancelled by its `Job`.
+        """
+        ...
+
+    async def clean(self, cleaning: Cleaning) -> Sequence[Leftover]:
+        """Remove what runs have left that are the caller's, have nothing alive, and that `cleaning` does not spare.
+
+        Tells of everything it found, also of what it left and why. Raises TransportError.
+        """
         ...
 
     async def check(self) -> Health:

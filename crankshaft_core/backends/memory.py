@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from crankshaft_core.backends.base import Attempt, Cadence, Health, Job, JobState, Outcome, Phase
+from crankshaft_core.backends.base import (
+    Attempt,
+    Cadence,
+    Cleaning,
+    Health,
+    Job,
+    JobState,
+    Leftover,
+    Outcome,
+    Phase,
+    Shown,
+)
 from crankshaft_core.errors import BackendError
 from crankshaft_core.staging import Reach
 from crankshaft_core.task import Output, Verdict
@@ -145,6 +156,30 @@ class MemoryBackend:
         self._system.note("release")
         for job in ended:
             self._system.records.pop(job.attempt, None)
+
+    async def shown(self) -> Sequence[Shown]:
+        """See `Backend.shown`."""
+        self._system.note("shown")
+        live = [item for item in self._system.records.values() if item.phase in (Phase.QUEUED, Phase.RUNNING)]
+        return [
+            Shown(Job(item.attempt.id, item.attempt.run, item.job), JobState(item.phase), item.attempt.task.name)
+            for item in live
+        ]
+
+    async def clean(self, cleaning: Cleaning) -> Sequence[Leftover]:
+        """Forget the runs that have nothing alive. Memory knows no age."""
+        self._system.note("clean")
+        live = {shown.job.run for shown in await self.shown()}
+        runs = {item.attempt.run for item in self._system.records.values() if cleaning.concerns(item.attempt.run)}
+        found = [Leftover("records", run, kept=self._kept(run, live, cleaning)) for run in sorted(runs)]
+        gone = {item.run for item in found if not item.kept and not cleaning.dry_run}
+        for attempt in [name for name, item in self._system.records.items() if item.attempt.run in gone]:
+            del self._system.records[attempt]
+        return found
+
+    @staticmethod
+    def _kept(run: str, live: Collection[str], cleaning: Cleaning) -> str:
+        return "has live jobs" if run in live else cleaning.spares(run, float("inf"))
 
     async def check(self) -> Health:
         """Memory is always there."""

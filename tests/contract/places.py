@@ -269,6 +269,8 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "test_a_file_is_staged_by_its_url": _ANY_TES,
     "test_no_grandchild_survives_a_cancel": _ANY_TES,
     "test_a_task_is_held_to_its_time": _ANY_TES,
+    "test_a_live_job_is_shown_and_nothing_of_it_is_cleaned_away": _TES_BY_LISTING,
+    "test_what_an_ended_run_has_left_is_cleaned_away_and_told": _ANY_TES,
     "test_an_attempt_submitted_twice_runs_once": _TES_BY_LISTING,
     "test_a_killed_client_is_followed_by_one_that_runs_nothing_twice": _TES_BY_LISTING,
 }

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from crankshaft_core.backends.base import Attempt, Backend, Job, JobState, Outcome, Phase
+from crankshaft_core.backends.base import Attempt, Backend, Cleaning, Job, JobState, Outcome, Phase
 from crankshaft_core.errors import StagingError
 from crankshaft_core.staging import StagedInput
 from crankshaft_core.task import Input, Output, Task, Verdict
@@ -267,3 +267,42 @@ def _unknown_id(known: Job) -> str:
     """An id of the same shape that no job has."""
     head = (known.id or "job-1").rstrip("0123456789")
     return f"{head}987654"
+
+
+async def test_a_live_job_is_shown_and_nothing_of_it_is_cleaned_away(place: Place, backend: Backend) -> None:
+    one = attempt(place.task(FOREVER))
+    jobs = await submitted(backend, one)
+    await states(backend, jobs, {Phase.RUNNING}, place.patience)
+    stranger = place.open("kother0")
+    left = await stranger.clean(Cleaning(0, only=RUN))
+    shown = await shown_as(stranger, jobs[0], place.patience)
+    await stranger.aclose()
+    await backend.cancel(jobs, force=True)
+    await states(backend, jobs, {Phase.ENDED, Phase.MISSING}, place.patience)
+    assert shown == jobs[0]
+    assert [item.what for item in left if not item.kept] == []
+
+
+async def shown_as(backend: Backend, job: Job, patience: float) -> Job:
+    """What the system shows of the attempt, once its job has come so far that it is known by its id."""
+    deadline = time.monotonic() + patience
+    while True:
+        for item in await backend.shown():
+            if item.job.attempt == job.attempt and item.job.id is not None:
+                return item.job
+        assert time.monotonic() < deadline, f"{job} is not shown after {patience} s"
+        await asyncio.sleep(0.05)
+
+
+async def test_what_an_ended_run_has_left_is_cleaned_away_and_told(place: Place, backend: Backend) -> None:
+    jobs = await submitted(backend, attempt(place.task("echo said")))
+    await states(backend, jobs, {Phase.ENDED}, place.patience)
+    await backend.result(jobs[0])
+    stranger = place.open("kother0")
+    told = await stranger.clean(Cleaning(0, only=RUN, dry_run=True))
+    gone = await stranger.clean(Cleaning(0, only=RUN))
+    again = await stranger.clean(Cleaning(0, only=RUN))
+    await stranger.aclose()
+    assert [(item.what, item.kept) for item in gone] == [(item.what, "") for item in told]
+    assert gone
+    assert not again

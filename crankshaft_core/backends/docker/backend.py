@@ -7,7 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from crankshaft_core.backends.base import Attempt, Cadence, Health, Job, JobState, Outcome, Reach
+from crankshaft_core.backends.base import (
+    Attempt,
+    Cadence,
+    Cleaning,
+    Health,
+    Job,
+    JobState,
+    Leftover,
+    Outcome,
+    Reach,
+    Shown,
+)
 from crankshaft_core.backends.docker.answers import texts
 from crankshaft_core.backends.docker.client import DockerClient
 from crankshaft_core.backends.docker.containers import Containers
@@ -17,6 +28,7 @@ from crankshaft_core.backends.docker.fill import empty_volumes
 from crankshaft_core.backends.docker.follow import Follower, read_piece
 from crankshaft_core.backends.docker.images import Images
 from crankshaft_core.backends.docker.labels import DIRECTORY
+from crankshaft_core.backends.docker.leftovers import Leftovers
 from crankshaft_core.backends.docker.outputs import collect
 from crankshaft_core.backends.docker.plan import Plan
 from crankshaft_core.backends.docker.planner import Planner
@@ -56,8 +68,8 @@ class DockerBackend:
         self._run = run_id
         self._client = DockerClient(config.host)
         self._images = Images(self._client, pull=config.pull, platform=config.platform)
-        work_dir = Path(config.work_dir or ".crankshaft").expanduser().absolute()
-        self._planner = Planner(config, self._client, self._images, work_dir)
+        self._work_dir = Path(config.work_dir or ".crankshaft").expanduser().absolute()
+        self._planner = Planner(config, self._client, self._images, self._work_dir)
         self._contact = asyncio.Lock()
         self._facts: Facts | None = None
         self._runner: _Runner | None = None
@@ -168,6 +180,14 @@ class DockerBackend:
                 directory = self._labelled_directory(job, labels.get(job.attempt, {}))
                 await self._client.work(directory.prune)
 
+    async def shown(self) -> Sequence[Shown]:
+        """As `Backend.shown`, by the labels of containers or services."""
+        return await (await self._leftovers()).shown()
+
+    async def clean(self, cleaning: Cleaning) -> Sequence[Leftover]:
+        """As `Backend.clean`: containers, services, volumes, and directories of attempts."""
+        return await (await self._leftovers()).clean(cleaning)
+
     async def check(self) -> Health:
         """What the engine says of itself."""
         try:
@@ -194,6 +214,10 @@ class DockerBackend:
             await self._waker.aclose()
         await self._images.aclose()
         await self._client.aclose()
+
+    async def _leftovers(self) -> Leftovers:
+        _, runner = await self._connected()
+        return Leftovers(self._client, self._work_dir, swarm=isinstance(runner, Services))
 
     async def _first_contact(self) -> tuple[Facts, _Runner]:
         """An engine that never answered yet is a mistake in the configuration rather than an outage."""

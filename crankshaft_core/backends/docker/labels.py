@@ -15,6 +15,7 @@ __all__ = [
     "RUN",
     "STDERR",
     "STDOUT",
+    "TASK",
     "attempt_labels",
     "container_name",
     "execution_labels",

@@ -8,10 +8,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from crankshaft_core.backends.base import Attempt, Cadence, Health, Job, JobState, Outcome
+from crankshaft_core.backends.base import (
+    Attempt,
+    Cadence,
+    Cleaning,
+    Health,
+    Job,
+    JobState,
+    Leftover,
+    Outcome,
+    Shown,
+)
 from crankshaft_core.backends.generic.checking import check
 from crankshaft_core.backends.generic.gather import Allowance
 from crankshaft_core.backends.generic.layout import RunPaths
+from crankshaft_core.backends.generic.leftovers import Leftovers
 from crankshaft_core.backends.generic.local_process import LocalProcesses
 from crankshaft_core.backends.generic.local_runs import LocalRun
 from crankshaft_core.backends.generic.remote_process import RemoteProcesses
@@ -99,6 +110,14 @@ class GenericBackend:
         """As `Backend.release`: directories of successful attempts go, unless `keep_dirs`."""
         await self._mode.release(ended)
 
+    async def shown(self) -> Sequence[Shown]:
+        """As `Backend.shown`."""
+        return await self._leftovers().shown()
+
+    async def clean(self, cleaning: Cleaning) -> Sequence[Leftover]:
+        """As `Backend.clean`: directories of runs."""
+        return await self._leftovers().clean(cleaning)
+
     async def check(self) -> Health:
         """As `Backend.check`."""
         return await check(self._config, self._driver, work_dir=_work_dir(self._config, self._driver))
@@ -109,6 +128,9 @@ class GenericBackend:
             await self._mode.aclose()
         finally:
             await self._driver.aclose()
+
+    def _leftovers(self) -> Leftovers:
+        return Leftovers(self._config, self._driver, work_dir=_work_dir(self._config, self._driver))
 
     def _woken(self) -> None:
         self._wake()

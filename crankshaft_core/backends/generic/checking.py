@@ -7,6 +7,7 @@ import shlex
 
 from crankshaft_core.backends.base import Health
 from crankshaft_core.backends.generic.frames import Script
+from crankshaft_core.backends.generic.layout import in_shell
 from crankshaft_core.config import GenericConfig, memory_mistake
 from crankshaft_core.drivers.base import Driver
 from crankshaft_core.errors import BackendError
@@ -18,7 +19,7 @@ async def check(config: GenericConfig, driver: Driver, *, work_dir: str) -> Heal
     """Says what is wrong; raises nothing for a place that is down."""
     script = Script()
     script.add(_CHECK)
-    script.add(f"ck_writable {_for_shell(work_dir)}")
+    script.add(f"ck_writable {in_shell(work_dir)}")
     commands = [shlex.split(config.shell)[0], *_first_words(config)]
     script.add(f"ck_commands {shlex.join(commands)}")
     if config.monitor_all is not None:
@@ -50,10 +51,6 @@ def _first_words(config: GenericConfig) -> list[str]:
 def _notes(config: GenericConfig) -> list[str]:
     slots = f"{config.max_tasks} tasks at once"
     return [slots, f"preset {config.preset}"] if config.preset else [slots]
-
-
-def _for_shell(path: str) -> str:
-    return f'"$HOME"{shlex.quote(path[1:])}' if path == "~" or path.startswith("~/") else shlex.quote(path)
 
 
 _CHECK = r"""

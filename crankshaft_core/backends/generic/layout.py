@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
-__all__ = ["RunPaths", "TaskPaths"]
+__all__ = ["RunPaths", "TaskPaths", "in_shell"]
+
+
+def in_shell(path: str) -> str:
+    """The path as a word of shell text: a `~` at its beginning is that of the place."""
+    return f'"$HOME"{shlex.quote(path[1:])}' if path == "~" or path.startswith("~/") else shlex.quote(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,20 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from crankshaft_core.backends.base import Attempt, Cadence, Health, Job, JobState, Outcome, Reach, StagedInput
+from crankshaft_core.backends.base import (
+    Attempt,
+    Cadence,
+    Cleaning,
+    Health,
+    Job,
+    JobState,
+    Leftover,
+    Outcome,
+    Reach,
+    Shown,
+    StagedInput,
+)
+from crankshaft_core.backends.tes import leftovers
 from crankshaft_core.backends.tes.answer import as_table, as_text, refusal
 from crankshaft_core.backends.tes.cancel import ask_to_cancel, few
 from crankshaft_core.backends.tes.client import BusyError
@@ -165,6 +178,19 @@ class TESBackend:
         for job in ended:
             server.watcher.forget(job)
             self._results.release(job.attempt)
+
+    async def shown(self) -> Sequence[Shown]:
+        """As `Backend.shown`, by the tags and names of the tasks."""
+        return await leftovers.shown(await self._connection.server_to_ask())
+
+    async def clean(self, cleaning: Cleaning) -> Sequence[Leftover]:
+        """As `Backend.clean`: files in the storage. TES cannot delete a task."""
+        if self._storage is None:
+            return ()
+        try:
+            return await leftovers.clean(await self._connection.server_to_ask(), self._storage, cleaning)
+        except StagingError as error:
+            raise TransportError(str(error)) from error
 
     async def check(self) -> Health:
         """Name the server, its version, whether it lets us in, and what it ignores."""

@@ -6,6 +6,8 @@ import contextlib
 import posixpath
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
@@ -13,12 +15,26 @@ from urllib.parse import urlsplit
 from crankshaft_core.config.secrets import Secret
 from crankshaft_core.errors import ConfigError, StagingError
 
-__all__ = ["Remote"]
+__all__ = ["Remote", "Stored"]
 
 _T = TypeVar("_T")
 _TRIES = 3
+_CHANGED = ("mtime", "LastModified", "last_modified", "updated")
+"""Where file systems keep the time of the last change: local and sftp, s3, azure, google."""
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
 _SECRET_SOURCES: tuple[Literal["env", "file", "command"], ...] = ("env", "file", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file that is there. What the storage does not tell is None."""
+
+    size: int
+    """Bytes."""
+    changed: float | None
+    """Seconds since the epoch."""
+    owner: int | None
+    """The user's number, where the storage is a file system."""
 
 
 class Remote:
@@ -84,6 +100,29 @@ class Remote:
 
         return self._do(key, ask)
 
+    def children(self, key: str) -> list[str]:
+        """The names directly below `key`; none if there is nothing of that name."""
+
+        def ask(filesystem: Any, path: str) -> list[str]:
+            filesystem.invalidate_cache()
+            try:
+                found = cast("list[object]", filesystem.ls(path.rstrip("/"), detail=False))
+            except FileNotFoundError:
+                return []
+            return sorted(posixpath.basename(str(name).rstrip("/")) for name in found)
+
+        return self._do(key, ask)
+
+    def stored(self, key: str) -> list[Stored]:
+        """Every file below `key`."""
+
+        def ask(filesystem: Any, path: str) -> list[Stored]:
+            filesystem.invalidate_cache()
+            found = cast("dict[str, Mapping[str, object]]", filesystem.find(path, detail=True))
+            return [_stored(info) for info in found.values()]
+
+        return self._do(key, ask)
+
     def tail(self, key: str, length: int) -> bytes | None:
         """The last bytes of a file; None if it is not there."""
         size = self.size(key)
@@ -138,6 +177,22 @@ def _is_object_store(filesystem: Any) -> bool:
     """It has no directories, and fsspec would make a bucket of the first one that is missing."""
     protocol = filesystem.protocol
     return not _OBJECT_STORES.isdisjoint((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def _stored(info: Mapping[str, object]) -> Stored:
+    """From what fsspec's file systems tell of a file, each in words of its own."""
+    changed = next((info[key] for key in _CHANGED if info.get(key) is not None), None)
+    owner = info.get("uid")
+    return Stored(int(str(info.get("size") or 0)), _seconds(changed), owner if isinstance(owner, int) else None)
+
+
+def _seconds(moment: object) -> float | None:
+    if isinstance(moment, int | float):
+        return float(moment)
+    if isinstance(moment, str):
+        with contextlib.suppress(ValueError):
+            moment = datetime.fromisoformat(moment)
+    return moment.timestamp() if isinstance(moment, datetime) else None
 
 
 def _as_staging_error(place: str, error: Exception) -> StagingError:

@@ -14,7 +14,7 @@ from crankshaft_core.backends.base import StagedInput
 from crankshaft_core.backends.tes.document import Source
 from crankshaft_core.backends.tes.fingerprint import Fingerprints, content_hash, files_in
 from crankshaft_core.backends.tes.places import is_pattern
-from crankshaft_core.backends.tes.remote import Remote
+from crankshaft_core.backends.tes.remote import Remote, Stored
 from crankshaft_core.config.tes import Storage as StorageConfig
 from crankshaft_core.errors import StagingError
 from crankshaft_core.task import Output
@@ -97,6 +97,14 @@ class Storage:
     async def remove(self, key: str) -> None:
         """Delete what is below `key`."""
         await self._run_blocking(lambda: self._remote.remove(key))
+
+    async def children(self, key: str) -> Sequence[str]:
+        """The names directly below `key`."""
+        return await self._run_blocking(lambda: self._remote.children(key))
+
+    async def stored(self, key: str) -> Sequence[Stored]:
+        """Every file below `key`."""
+        return await self._run_blocking(lambda: self._remote.stored(key))
 
     async def probe(self) -> None:
         """Write, read and delete a small file. Raises StagingError."""

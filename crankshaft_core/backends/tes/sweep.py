@@ -33,6 +33,8 @@ _TOO_LARGE = (400, 413, 422, 500, 504, 507)
 _PAGE_RETRIES = 2
 _BAD_HOUR = 600.0
 """Seconds after which a larger page is tried again."""
+_MOST_PAGES = 200
+"""Pages read when all runs are asked for, on a server that filters nothing."""
 _NO_TOKEN = ("", "None", "null")
 """What servers say for "no more": tesp-api really says "None"."""
 
@@ -133,6 +135,22 @@ class Sweep:
             return not found
 
         await self._walk([*self._attempt_params(attempt), ("view", "BASIC")], take)
+        return found
+
+    async def of_every_run(self) -> list[Task]:
+        """The tasks of every run of Crankshaft's, in their BASIC view. Raises TransportError."""
+        found: list[Task] = []
+        pages = 0
+
+        def take(page: list[Task]) -> bool:
+            nonlocal pages
+            pages += 1
+            found.extend(task for task in page if attempt_of(task) is not None)
+            return pages < _MOST_PAGES
+
+        tagged = [] if self._service.is_1_0 else [("tag_key", RUN_TAG), ("tag_value", "")]
+        if not await self._walk([*tagged, ("view", "BASIC")], take):
+            _log.warning("%s: not all of its tasks were looked at", self._service.name)
         return found
 
     async def states(self, ids: Collection[str]) -> dict[str, str | None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from crankshaft_core.config import Environment
@@ -26,7 +27,7 @@ def job_environment(
     `shared`: the software installed here is there too, under the same paths. The backend's `env` may say
     otherwise: its `allow` replaces the list above, its `deny` and its own values win over it.
     """
-    patterns = backend.allow if backend.allow is not None else (ACTIVE if shared else ())
+    patterns = tuple(backend.allow) if backend.allow is not None else (ACTIVE if shared else ())
     kept_back = (*backend.deny, *backend.values)
     passed = {
         name: value for name, value in caller.items() if _matches(name, patterns) and not _matches(name, kept_back)
@@ -34,5 +35,6 @@ def job_environment(
     return {**passed, **declared}
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
+@functools.cache  # asked for every job, of the same few variables
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)

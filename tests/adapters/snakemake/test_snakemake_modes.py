@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.adapters.snakemake.buckets import s3_on_loopback
+from tests.adapters.snakemake.elsewhere import BIN, QUICK, slurm_over_ssh, tes
 from tests.adapters.snakemake.workflow import Workflow
 from tests.services.docker_image import make_snakemake_image
-from tests.services.running import ContainerEngine, Slurm, Sshd
-from tests.services.shared import shared_directory
-from tests.services.tes_server import PROFILES, serving
+from tests.services.running import ContainerEngine, Slurm
 
 SNAKEFILE = """
 configfile: "config.yaml"
@@ -44,10 +41,7 @@ from pathlib import Path
 place, word = Path(snakemake.input[0]).read_text().splitlines()
 Path(snakemake.output[0]).write_text(" ".join([snakemake.config["greeting"], word, place]))
 """
-QUICK = "poll_interval = 0.2\nsweep_interval = 0.5\ngrace = '2s'\nsubmit_rate = 1000\n"
 NONE = ("--shared-fs-usage", "none")
-BIN = Path(sys.executable).parent
-BARE = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
 
 Place = Callable[[Workflow, pytest.FixtureRequest], tuple[str, ...]]
 """Writes the backend's configuration; returns what the command line has to say."""
@@ -96,37 +90,13 @@ def tes_by_s3(workflow: Workflow, request: pytest.FixtureRequest) -> tuple[str, 
     return by_s3(workflow, request)
 
 
-def tes(request: pytest.FixtureRequest) -> str:
-    server = serving(PROFILES["plain-1.1"].but(schemes=None))
-    url = server.__enter__().url
-    request.addfinalizer(lambda: server.__exit__(None, None, None))
-    return f"kind = 'TES'\nurl = '{url}'\npoll_interval = 0.1\nenv = {{ PATH = '{BIN}:/usr/bin:/bin' }}\n"
-
-
 def tes_carried(workflow: Workflow, request: pytest.FixtureRequest) -> tuple[str, ...]:
     write(workflow, f"{tes(request)}storage = 'file://{workflow.place}/storage'\n")
     return ()
 
 
 def slurm_by_ssh(workflow: Workflow, request: pytest.FixtureRequest) -> tuple[str, ...]:
-    if not BARE.exists():
-        pytest.skip(f"the system has no {BARE}, and nobody else may be able to run {sys.executable}")
-    request.getfixturevalue("slurm")
-    sshd: Sshd = request.getfixturevalue("sshd")
-    shared = shared_directory(sshd.user)
-    work_dir = shared.__enter__() / "work"
-    request.addfinalizer(lambda: shared.__exit__(None, None, None))
-    site = next(path for path in sys.path if path.endswith("site-packages"))
-    write(
-        workflow,
-        f"""preset = 'slurm'
-{QUICK}
-work_dir = '{work_dir}'
-env = {{ PYTHONPATH = '{site}' }}
-prologue = 'mkdir -p bin && ln -sf {BARE} bin/python && export PATH=$PWD/bin:$PATH'
-locale = {{ kind = 'SSH', host = 'login.slurm.cluster', ssh_config = '{sshd.ssh_config}' }}
-""",
-    )
+    write(workflow, slurm_over_ssh(request))
     return ()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.adapters.snakemake.elsewhere import QUICK, of_the_job_user, slurm_over_ssh, tes
 from tests.adapters.snakemake.workflow import Workflow, until
-from tests.services.running import ContainerEngine, Slurm
-from tests.services.tes_server import PROFILES, serving
+from tests.services.running import ContainerEngine, GridEngine, Slurm
 
 # the rules with a `run:` go through an inner Snakemake, the others run directly
 SNAKEFILE = """
@@ -18,7 +19,7 @@ SNAKEFILE = """
     HERE = os.getcwd()  # what is noted and waited for is not the workflow's, and nothing carries it
 
     def note(rule):
-        with open("count", "a") as file:
+        with open(f"{HERE}/count", "a") as file:
             file.write(rule + "\\n")
 
     rule all:
@@ -44,8 +45,8 @@ SNAKEFILE = """
             import time
             from pathlib import Path
             note(rule)
-            Path("inner.began").touch()
-            while not Path("go.2").exists():
+            Path(HERE, "inner.began").touch()
+            while not Path(HERE, "go.2").exists():
                 time.sleep(0.1)
             Path(output[0]).touch()
     rule queued:
@@ -55,29 +56,24 @@ SNAKEFILE = """
 """
 LOCAL = '[[backends]]\nname = "here"\nkind = "Generic"\nmax_tasks = 3\nsubmit = "~{command}"\n'
 SLURM = '[[backends]]\nname = "slurm"\npreset = "slurm"\nmax_tasks = 3\n'
-TES = """
-    [[backends]]
-    name = "cloud"
-    kind = "TES"
-    url = "{url}"
-    storage = "file://{storage}"
-    poll_interval = 0.1
-    max_tasks = 2
-"""
 DOCKER = '[[backends]]\nname = "box"\nkind = "Docker"\nmax_tasks = 2\n'
 RULES = ["after", "inner", "meanwhile", "queued", "still"]
 FLAGS = ("--crankshaft-direct", "--jobs", "10")
+NONE = ("--shared-fs-usage", "none")
 
 
-def kill_and_go_on(workflow: Workflow, config: str, snakefile: str = SNAKEFILE, *flags: str) -> str:
-    """What the second Snakemake says."""
+def kill_and_go_on(
+    workflow: Workflow, config: str, snakefile: str = SNAKEFILE, *flags: str, marks: Path | None = None
+) -> str:
+    """What the second Snakemake says. Jobs note what they do in `marks`."""
+    marks = marks or workflow.dir
     running = [name for name in ("still", "inner") if f"rule {name}:" in snakefile]
     process = workflow.write(snakefile, config).start(*FLAGS, *flags)
-    until(lambda: all(workflow.exists(f"{name}.began") for name in ("meanwhile", *running)))
+    until(lambda: all((marks / f"{name}.began").exists() for name in ("meanwhile", *running)))
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    (workflow.dir / "go.1").touch()
-    until(lambda: workflow.exists("meanwhile.ended"))
+    (marks / "go.1").touch()
+    until((marks / "meanwhile.ended").exists)
     workflow.run("--unlock")
     process = workflow.start(*FLAGS, *flags, "--rerun-incomplete")
     assert process.stdout is not None
@@ -86,7 +82,7 @@ def kill_and_go_on(workflow: Workflow, config: str, snakefile: str = SNAKEFILE, 
         line = process.stdout.readline()
         assert line, seen
         seen += line
-    (workflow.dir / "go.2").touch()
+    (marks / "go.2").touch()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, seen + said
     return seen + said
@@ -151,10 +147,40 @@ def test_every_rule_runs_exactly_once_in_its_own_container(workflow: Workflow, d
 
 
 @pytest.mark.slow
-def test_every_rule_runs_exactly_once_on_tes_which_shares_no_files(workflow: Workflow) -> None:
-    with serving(PROFILES["plain-1.1"].but(schemes=None)) as server:
-        config = TES.format(url=server.url, storage=workflow.place / "storage")
-        kill_and_go_on(workflow, config, boxed(), "--shared-fs-usage", "none")
-    assert sorted(workflow.read("count").split()) == BOXED_RULES
+def test_every_rule_runs_exactly_once_on_tes_which_shares_no_files(
+    workflow: Workflow, request: pytest.FixtureRequest
+) -> None:
+    config = f"[[backends]]\nname = 'cloud'\nmax_tasks = 3\n{tes(request)}storage = 'file://{workflow.place}/storage'\n"
+    kill_and_go_on(workflow, config, SNAKEFILE.replace("os.getcwd()", repr(str(workflow.dir))), *NONE)
+    assert sorted(workflow.read("count").split()) == RULES
     assert workflow.exists("done/after.txt")
     assert workflow.exists("logs/after.log")
+
+
+SHORT_RULES = ["inner", "meanwhile", "queued"]
+
+
+def short(marks: str = "os.getcwd()") -> str:
+    """One job that ends meanwhile, one that runs on through an inner Snakemake, and one that waits for a place."""
+    text = SNAKEFILE.replace("os.getcwd()", marks)
+    text = text.replace('"done/after.txt", "queued.txt", "still.txt"', '"meanwhile.txt", "queued.txt"')
+    begin, end = text.index("    rule after:"), text.index("    rule inner:")
+    return text[:begin] + text[end:]
+
+
+@pytest.mark.slow
+def test_every_rule_runs_exactly_once_on_grid_engine(workflow: Workflow, sge: GridEngine) -> None:
+    workflow.env = sge.env
+    kill_and_go_on(workflow, f"[[backends]]\nname = 'sge'\npreset = 'sge'\nmax_tasks = 2\n{QUICK}", short())
+    assert sorted(workflow.read("count").split()) == SHORT_RULES
+
+
+@pytest.mark.slow
+def test_every_rule_runs_exactly_once_on_a_cluster_that_shares_no_files(
+    workflow: Workflow, request: pytest.FixtureRequest
+) -> None:
+    config = f"[[backends]]\nname = 'hpc'\nmax_tasks = 2\n{slurm_over_ssh(request)}"
+    marks = of_the_job_user(request)
+    kill_and_go_on(workflow, config, short(repr(str(marks))), *NONE, marks=marks)
+    assert sorted((marks / "count").read_text().split()) == SHORT_RULES
+    assert all(workflow.exists(f"{name}.txt") for name in SHORT_RULES)

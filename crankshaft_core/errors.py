@@ -103,7 +103,15 @@ class TransportError(BackendError):
 
 
 class AuthenticationError(TransportError):
-    """The other side does not let us in. It is never retried by itself, since accounts get locked."""
+    """The other side does not let us in. It is never retried by itself, since accounts get locked.
+
+    `message` is what happened, `advice` what to do about it; the text is both.
+    """
+
+    def __init__(self, message: str, *, advice: str = "", result: TaskResult | None = None) -> None:
+        super().__init__(f"{message}. {advice}" if advice else message, result=result)
+        self.message = message
+        self.advice = advice
 
 
 class AnswerLostError(BackendError):

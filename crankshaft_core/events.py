@@ -5,8 +5,9 @@ Subscribers are called on the engine's loop, in order, and must return at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crankshaft_core.task import TaskResult, Verdict
 
@@ -14,6 +15,7 @@ __all__ = [
     "BackendRecovered",
     "BackendUnreachable",
     "Event",
+    "LoginRefused",
     "Subscriber",
     "TaskCancelled",
     "TaskEnded",
@@ -24,6 +26,7 @@ __all__ = [
     "TaskRetried",
     "TaskStarted",
     "TaskSubmitted",
+    "TasksRefused",
 ]
 
 
@@ -95,12 +98,14 @@ class TaskCancelled(TaskEvent):
 
 @dataclass(frozen=True, slots=True)
 class BackendUnreachable:
-    """A call to `backend` failed. `live` tasks go on; it is tried again in `retry_in` seconds."""
+    """A call to `backend` failed, or its system does not answer. `live` tasks go on; it is tried again in `retry_in`
+    seconds. `at`: seconds since the epoch. Told once, until BackendRecovered."""
 
     backend: str
     reason: str
     live: int
     retry_in: float
+    at: float = field(default_factory=time.time, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +115,27 @@ class BackendRecovered:
     backend: str
 
 
-Event = TaskEvent | BackendUnreachable | BackendRecovered
+@dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """`backend` does not let us in any more: submits wait, `live` tasks go on. `advice`: what to do. Told once."""
+
+    backend: str
+    reason: str
+    live: int
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TasksRefused:
+    """`backend` refused `count` tasks by now, all for this `reason`; each has its TaskFailed besides.
+
+    Told when two or more were refused: once the refusals come to a rest, and again whenever there are twice as many.
+    """
+
+    backend: str
+    reason: str
+    count: int
+
+
+Event = TaskEvent | BackendUnreachable | BackendRecovered | LoginRefused | TasksRefused
 Subscriber = Callable[[Event], None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from crankshaft_core.backends.base import Backend
 from crankshaft_core.engine.live import LiveTask
@@ -32,7 +31,7 @@ class Cancellation:
 
     def add(self, live: LiveTask) -> None:
         """See to it that this submitted job ends; `live.ended` tells, with CancelUnconfirmed if it never does."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         self._wanted.setdefault(live, now)
         self._next_ask.setdefault(live, now)
         if self._task is None or self._task.done():
@@ -48,7 +47,7 @@ class Cancellation:
         await asyncio.sleep(0)  # so that all that are cancelled in this turn are asked for together
         try:
             while self._wanted:
-                await self._step(time.monotonic())
+                await self._step(asyncio.get_running_loop().time())
         finally:
             self._watch.hasty = False
 
@@ -62,7 +61,7 @@ class Cancellation:
             self._give_up(live)
         waiting = [live.ended for live in self._wanted if live.ended is not None and not live.ended.done()]
         if waiting:
-            next_ask = min(self._next_ask.values()) - time.monotonic()
+            next_ask = min(self._next_ask.values()) - asyncio.get_running_loop().time()
             await asyncio.wait(waiting, timeout=max(0.0, min(_STEP, next_ask)))
         for live in [live for live in self._wanted if live.ended is None or live.ended.done()]:
             del self._wanted[live], self._next_ask[live]
@@ -79,10 +78,10 @@ class Cancellation:
         else:
             pause = self._cadence.kill_after
             for live in lives:
-                live.asked_to_end = live.asked_to_end or time.monotonic()
+                live.asked_to_end = live.asked_to_end or asyncio.get_running_loop().time()
             self._watch.wake()
         for live in lives:
-            self._next_ask[live] = time.monotonic() + pause
+            self._next_ask[live] = asyncio.get_running_loop().time() + pause
 
     def _give_up(self, live: LiveTask) -> None:
         job = live.job.id if live.job and live.job.id else live.attempt_id

@@ -57,6 +57,7 @@ class Dispatcher:
         scratch: Path,
         executor: Executor,
         publish: Callable[[Event], None],
+        located: Callable[[str], str],
     ) -> None:
         self.name = name
         self.backend = backend
@@ -68,7 +69,7 @@ class Dispatcher:
         self._publish = publish
         self._watch = Watch(name, backend, publish=publish, found=self._found, started=self._started)
         self._cancellation = Cancellation(backend, self._watch)
-        self._submission = Submission(backend, self._watch, self._cancellation, publish=publish)
+        self._submission = Submission(backend, self._watch, self._cancellation, publish=publish, located=located)
         self._drives: dict[asyncio.Task[None], LiveTask] = {}
         backend.listen(self._watch.wake)
         self._poller = asyncio.get_running_loop().create_task(self._watch.run(), name=f"crankshaft-poll-{name}")
@@ -348,6 +349,8 @@ class Dispatcher:
 
     def _finish_failed(self, live: LiveTask, error: Exception) -> None:
         _resolve(live, error)
+        if len(self._drives) == 1:
+            self._submission.at_rest()
         self._publish(TaskFailed(live.id, live.name, live.backend, error))
 
     def _finish_cancelled(self, live: LiveTask) -> None:

@@ -16,6 +16,7 @@ from typing import Self
 from crankshaft_core.backends.base import Attempt, Health
 from crankshaft_core.backends.opening import OpenBackend, open_backend
 from crankshaft_core.config import BackendConfig, Config
+from crankshaft_core.engine.blame import located
 from crankshaft_core.engine.dispatcher import Dispatcher
 from crankshaft_core.engine.handle import TaskHandle
 from crankshaft_core.engine.lane import shared_lane
@@ -182,6 +183,7 @@ class Engine:
                 scratch=self._scratch,
                 executor=self._executor,
                 publish=self._publish,
+                located=functools.partial(located, config=self._config, backend=config),
             )
         return dispatcher
 

@@ -49,7 +49,10 @@ class Gate:
     def defer(self, retry_after: float | None = None) -> float:
         """The system takes none for now. Close for its wish, or a growing, jittered delay; return it in seconds."""
         if self._timer is not None:  # others of the same burst were refused already
-            return max(0.0, self._timer.when() - asyncio.get_running_loop().time())
+            left = max(0.0, self._timer.when() - asyncio.get_running_loop().time())
+            if retry_after is None or retry_after <= left:
+                return left
+            self._timer.cancel()
         delay = min(self._longest_delay, self._first_delay * 2**self._refusals)
         delay = retry_after if retry_after is not None else random.uniform(delay / 2, delay)  # noqa: S311 - jitter
         self._refusals += 1

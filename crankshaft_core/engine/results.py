@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from crankshaft_core.backends.base import Outcome
 from crankshaft_core.engine.live import LiveTask
+from crankshaft_core.engine.stuck import never
 from crankshaft_core.errors import (
     BackendError,
     CancelledElsewhereError,
@@ -42,8 +44,9 @@ _KEPT = tuple(field.name for field in dataclasses.fields(Outcome) if not field.n
 
 
 def reason_of(error: Exception, *, backend: str) -> str:
-    """The error's words for an event, which names the backend by itself."""
-    return str(error).removeprefix(f"{backend}: ")
+    """The error's words for an event, which names the backend, and when it is tried again, by itself."""
+    words = str(error).removeprefix(f"{backend}: ")
+    return re.sub(r" in the middle of a call, which may have taken effect|; retrying in \d+ s\b", "", words)
 
 
 def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> TaskResult:
@@ -73,6 +76,9 @@ def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> T
 def error_of(live: LiveTask, result: TaskResult) -> BackendError | None:
     """The error for a task the system ended; None where its commands came to their own end."""
     kind = _ERRORS.get(result.verdict)
+    if kind is StuckError:
+        where = f"{result.backend} {result.job_id or ''}".strip()
+        return StuckError(f"{live.name} ({where}): can never start: {never(result.detail, live.task)}", result=result)
     return None if kind is None else kind(result.failure_message() + _asked(live, result.verdict), result=result)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import time
 from collections.abc import Callable, Mapping
 
 from crankshaft_core.backends.base import Backend, Job, JobState, Outcome, Phase
+from crankshaft_core.backends.unanswered import Unanswered
 from crankshaft_core.engine.live import LiveTask
-from crankshaft_core.engine.results import reason_of
-from crankshaft_core.errors import AuthenticationError, BackendError
-from crankshaft_core.events import BackendRecovered, BackendUnreachable, Event, TaskStarted
+from crankshaft_core.engine.outages import Outages
+from crankshaft_core.errors import BackendError
+from crankshaft_core.events import Event, TaskStarted
 from crankshaft_core.task import Verdict
 
 __all__ = ["Watch"]
@@ -21,13 +20,10 @@ _log = logging.getLogger(__name__)
 _LOOKS = 3
 """How often `diagnose` is asked about a job that no query lists, before it is given up."""
 _GROWTH = 1.25
-_LONGEST_OUTAGE_DELAY = 60.0
 _LAST_TRIES = (0.2, 1.0)
 """Seconds between the tries to release what is left when the engine closes."""
 _NAMED = 10
 """How many jobs are named in a warning."""
-_LOCKED_OUT = 300.0
-"""Seconds between two tries at a system that does not let us in: accounts get locked by trying."""
 
 
 class Watch:
@@ -56,20 +52,21 @@ class Watch:
         self._poll_now = False
         self._since = 0.0
         self._delay = self._cadence.poll
-        self._failures = 0
-        self._next_sweep = time.monotonic() + self._cadence.sweep
+        self._next_sweep = _now() + self._cadence.sweep
+        self._next_hasty_sweep = 0.0
         self._to_release: dict[Job, Verdict] = {}
+        self.outages = Outages(name, self._cadence, publish=publish, live=lambda: len(self._lives))
         self.hasty = False
-        """Something is being cancelled: every poll is a sweep, at the quickest cadence."""
+        """Something is being cancelled: every poll is a sweep, at the quickest cadence, if the system answers them."""
 
     def add(self, live: LiveTask) -> None:
         """Watch it from now on, until its `ended` is resolved or `discard`."""
         if not self._lives:
-            self._since = time.monotonic()
+            self._since = _now()
             self._next_sweep = max(self._next_sweep, self._since + self._cadence.sweep)
         self._lives[live.attempt_id] = live
         live.missing_since, live.looks = None, 0
-        if not self._failures:
+        if not self.outages.unreachable:
             self._delay = self._cadence.poll
         self._stirred.set()
 
@@ -126,25 +123,37 @@ class Watch:
             _log.warning("%s: could not tidy up after %d jobs: %s", self._name, len(self._to_release), left)
 
     async def _look(self) -> None:
-        now = time.monotonic()
-        sweep = self.hasty or now >= self._next_sweep
+        now = _now()
+        sweep = now >= self._next_sweep or (self.hasty and now >= self._next_hasty_sweep)
         await self.flush()
         jobs = [live.job for live in self._lives.values() if live.job is not None]
         try:
             states = await self._backend.poll(jobs, sweep=sweep)
         except BackendError as error:
-            self._unreachable(error)
+            self._unreachable(error, swept=sweep)
             return
         except Exception as error:  # noqa: BLE001 - the loop must survive a backend's mistake: every other job depends on it
             _log.exception("%s: poll failed in an unforeseen way", self._name)
-            self._unreachable(error)
+            self._unreachable(error, swept=sweep)
             return
-        self._reachable()
+        self.outages.answered()
         due = self._take_in(states, now)
         if sweep:
-            self._next_sweep = now + min(self._cadence.sweep, self._cadence.grace if self._anything_missing() else 1e9)
+            self._plan_sweeps(now, states.reason if isinstance(states, Unanswered) else None)
         if due:
             await self._diagnose(due)
+
+    def _plan_sweeps(self, now: float, trouble: str | None) -> None:
+        """When to sweep next: twice as long as before after each sweep that was not answered, also while hasty."""
+        if trouble is not None:
+            pause = self.outages.unanswered(trouble, usual=self._cadence.sweep)
+            self._next_sweep = now + pause
+            hasty = pause * self._cadence.poll / self._cadence.sweep
+            self._next_hasty_sweep = now + min(self._cadence.sweep, hasty)
+            return
+        self.outages.swept()
+        self._next_sweep = now + min(self._cadence.sweep, self._cadence.grace if self._anything_missing() else 1e9)
+        self._next_hasty_sweep = now
 
     def _take_in(self, states: Mapping[str, JobState], asked: float) -> list[LiveTask]:
         """Apply the answer; return those that are MISSING for so long that it is time to ask why."""
@@ -187,7 +196,7 @@ class Watch:
         try:
             outcomes = await self._backend.diagnose(jobs.values())
         except BackendError as error:
-            self._unreachable(error)
+            self._unreachable(error, swept=False)
             return
         for live in due:
             outcome = outcomes.get(live.attempt_id)
@@ -198,7 +207,7 @@ class Watch:
                 self._lose(live)
 
     def _lose(self, live: LiveTask) -> None:
-        waited = time.monotonic() - (live.missing_since or time.monotonic())
+        waited = _now() - (live.missing_since or _now())
         detail = f"no query has listed it for {waited:.0f} s, it left no exit record, and the system cannot say why"
         self._end(live, Outcome(Verdict.LOST, detail=detail))
 
@@ -216,28 +225,20 @@ class Watch:
     def _anything_missing(self) -> bool:
         return any(live.missing_since is not None for live in self._lives.values())
 
-    def _unreachable(self, error: Exception) -> None:
-        self._failures += 1
-        delay = min(_LONGEST_OUTAGE_DELAY, self._cadence.poll * 2.0 ** min(self._failures, 16))
-        if isinstance(error, AuthenticationError):
-            delay = _LOCKED_OUT
-        self._delay = random.uniform(delay / 2, delay)  # noqa: S311 - jitter
-        if self._failures == 1:
-            reason = reason_of(error, backend=self._name)
-            self._publish(BackendUnreachable(self._name, reason, len(self._lives), self._delay))
-
-    def _reachable(self) -> None:
-        if self._failures:
-            self._failures = 0
-            self._publish(BackendRecovered(self._name))
+    def _unreachable(self, error: Exception, *, swept: bool) -> None:
+        """If it was the sweep that hung, the next polls come through without one."""
+        self._delay = self.outages.failed(error)
+        if swept:
+            self._next_sweep = _now() + self._cadence.sweep
+            self._next_hasty_sweep = _now() + min(self._cadence.sweep, 2 * self._delay)
 
     async def _pause(self) -> None:
         """Until woken or the delay is over; for ever while there is nothing to do."""
-        self._since = time.monotonic()
+        self._since = _now()
         while not self._poll_now:
             self._stirred.clear()
             busy = self._lives or self._to_release
-            left = self._since + self._delay - time.monotonic() if busy else None
+            left = self._since + self._delay * self.outages.slowdown - _now() if busy else None
             if left is not None and left <= 0:
                 break
             try:
@@ -246,3 +247,7 @@ class Watch:
             except TimeoutError:
                 break
         self._poll_now = False
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -234,7 +234,7 @@ reasons = {{ stuck = 'PartitionTimeLimit' }}
         job = await submitted(backend, attempt("true"))
         await until(backend, job, Phase.ENDED)
         ended = await backend.result(job)
-    assert (ended.verdict, ended.detail) == (Verdict.STUCK, "it can never start: PartitionTimeLimit. It was cancelled")
+    assert (ended.verdict, ended.detail) == (Verdict.STUCK, "PartitionTimeLimit")
     assert (tmp_path / "killed").read_text() == "7\n"
 
 

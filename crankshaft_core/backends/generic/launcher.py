@@ -76,6 +76,10 @@ class Launcher(Protocol):
         """What the sweep found."""
         ...
 
+    def trouble(self, pieces: Mapping[str, bytes]) -> str | None:
+        """What the system said instead of an answer to the sweep; None: it answered."""
+        ...
+
     def add_cancel(self, script: Script, jobs: Collection[Job], *, force: bool) -> None:
         """Ask for jobs to be ended."""
         ...

@@ -13,7 +13,7 @@ from crankshaft_core.config.generic import States
 from crankshaft_core.errors import AuthenticationError, BackendError, SubmitDeferred, SubmitError, SubmitInDoubt
 from crankshaft_core.task import Verdict
 
-__all__ = ["Listed", "classify", "job_id", "listing", "per_job", "submit_failure", "verdict_of"]
+__all__ = ["Listed", "classify", "failed_query", "job_id", "listing", "per_job", "submit_failure", "verdict_of"]
 
 _VERDICTS: Mapping[str, Verdict] = {
     "oom": Verdict.OUT_OF_MEMORY,
@@ -62,6 +62,11 @@ def submit_failure(config: GenericConfig, answer: Answer) -> BackendError:
     if answer.status == 0:
         return SubmitError(f"{what}: job_id_regex {config.job_id_regex!r} finds no job id in that")
     return SubmitError(what)
+
+
+def failed_query(answer: Answer) -> str:
+    """What a system says that does not answer."""
+    return _gist(f"{answer.stderr}\n{answer.stdout}") or f"the query ended with exit status {answer.status}"
 
 
 def listing(stdout: str) -> Mapping[str, Listed]:

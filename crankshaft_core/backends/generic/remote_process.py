@@ -74,6 +74,11 @@ class RemoteProcesses:
         nowhere = {job.attempt: JobState(Phase.MISSING) for job in jobs if job.id is None and "alive" in pieces}
         return Sweep(nowhere | states)
 
+    def trouble(self, pieces: Mapping[str, bytes]) -> str | None:
+        """As `Launcher.trouble`: `ps` always answers."""
+        del pieces
+        return None
+
     def add_cancel(self, script: Script, jobs: Collection[Job], *, force: bool) -> None:
         """As `Launcher.add_cancel`. By force also what has left the group is killed; asked again, the wrapper."""
         script.add(_ALIVE)

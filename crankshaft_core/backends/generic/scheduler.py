@@ -12,6 +12,7 @@ from crankshaft_core.backends.generic.launcher import Finding, Submission, Sweep
 from crankshaft_core.backends.generic.parse import (
     Listed,
     classify,
+    failed_query,
     job_id,
     listing,
     per_job,
@@ -112,6 +113,11 @@ class Scheduler:
                 phase = meaning if isinstance(meaning, Phase) else Phase.QUEUED
                 states[job.attempt] = JobState(phase, reason=listed.reason, id=listed.id)
         return Sweep(states, stuck)
+
+    def trouble(self, pieces: Mapping[str, bytes]) -> str | None:
+        """As `Launcher.trouble`. A `monitor` fails also where only its job is forgotten."""
+        answer = Script.answer(pieces, "list") if self._monitor_all is not None else None
+        return None if answer is None or answer.status == 0 else failed_query(answer)
 
     def add_cancel(self, script: Script, jobs: Collection[Job], *, force: bool) -> None:
         """As `Launcher.add_cancel`. Schedulers go from TERM to KILL by themselves.

@@ -22,6 +22,7 @@ from crankshaft_core.backends.generic.site import Site
 from crankshaft_core.backends.generic.site_files import SiteFiles
 from crankshaft_core.backends.generic.submitting import Submitting
 from crankshaft_core.backends.generic.traces import Traces
+from crankshaft_core.backends.unanswered import Unanswered
 from crankshaft_core.errors import BackendError, SubmitDeferred, TransportError
 from crankshaft_core.task import Output, Verdict
 
@@ -99,7 +100,9 @@ class ScriptedJobs:
         if sweep:
             states |= await self._swept(pieces, live)
         states |= self._traces.found(pieces, doubtful)
-        return states | {job.attempt: self._ended(job) for job in jobs if self._has_ended(job)}
+        states |= {job.attempt: self._ended(job) for job in jobs if self._has_ended(job)}
+        trouble = self._launcher.trouble(pieces) if sweep else None
+        return states if trouble is None else Unanswered(states, reason=trouble)
 
     async def result(self, job: Job) -> Outcome:
         """From the record, and where a signal ended the command, from who is said to have sent it."""
@@ -107,7 +110,7 @@ class ScriptedJobs:
             await self.poll([job], sweep=False)
         record = self._ledger.get(job.attempt)
         if record is None and job.attempt in self._stuck:
-            return Outcome(Verdict.STUCK, detail=f"it can never start: {self._stuck[job.attempt]}. It was cancelled")
+            return Outcome(Verdict.STUCK, detail=self._stuck[job.attempt])
         if record is None:
             raise TransportError(f"{self._site.name}: {job.attempt} has left no exit record")
         outcome = record.outcome()

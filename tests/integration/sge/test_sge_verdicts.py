@@ -77,7 +77,7 @@ async def test_a_job_in_error_state_is_stuck_and_taken_away(configured: Callable
     async with Engine(configured("extra_args = '-i /no/such/file'")) as engine:
         handle = engine.spawn("sge", task("true"))
         job = await submitted(handle)
-        with pytest.raises(StuckError, match=r"it can never start: Eqw"):
+        with pytest.raises(StuckError, match=r"can never start: Eqw"):
             await handle
     assert job not in run("qstat").split()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from crankshaft_core.errors import LostTaskError
@@ -7,12 +9,14 @@ from crankshaft_core.events import (
     BackendRecovered,
     BackendUnreachable,
     Event,
+    LoginRefused,
     TaskCancelled,
     TaskEnded,
     TaskFailed,
     TaskHeld,
     TaskQueued,
     TaskRetried,
+    TasksRefused,
     TaskStarted,
     TaskSubmitted,
 )
@@ -21,6 +25,8 @@ from crankshaft_core.task import TaskResult, Verdict
 
 TASK = ("r-1", "align", "hpc")
 LIMIT = "QOSMaxSubmitJobPerUserLimit"
+AT = 1_700_000_000.0
+CLOCK = time.strftime("%H:%M", time.localtime(AT))
 
 
 def ended(verdict: Verdict, *codes: int, node: str | None = None) -> TaskEnded:
@@ -41,11 +47,21 @@ def ended(verdict: Verdict, *codes: int, node: str | None = None) -> TaskEnded:
         (ended(Verdict.OUT_OF_MEMORY), "align: job 77 on hpc ended: out of memory"),
         (TaskFailed(*TASK, LostTaskError("align (hpc 77): lost")), "align (hpc 77): lost"),
         (TaskCancelled(*TASK), "align: cancelled on hpc"),
-        (BackendUnreachable("hpc", "x", 1, 2.0), "hpc: x; 1 job unaffected; retrying in 2 s"),
+        (BackendUnreachable("hpc", "x", 1, 2.0, AT), f"hpc: x {CLOCK}; 1 job unaffected; retrying in 2 s."),
         (
-            BackendUnreachable("hpc", "connection lost", 212, 30.0),
-            "hpc: connection lost; 212 jobs unaffected; retrying in 30 s",
+            BackendUnreachable("hpc", "connection lost", 212, 30.0, AT),
+            f"hpc: connection lost {CLOCK}; 212 jobs unaffected; retrying in 30 s.",
         ),
+        (
+            BackendUnreachable("hpc", "login: connection lost 14:02 (EOF)", 212, 30.0, AT),
+            "hpc: login: connection lost 14:02 (EOF); 212 jobs unaffected; retrying in 30 s.",
+        ),
+        (
+            LoginRefused("cloud", "401, token expired", 37, "Use { file }"),
+            "cloud: 401, token expired. 37 jobs continue, submits wait. Use { file }.",
+        ),
+        (LoginRefused("hpc", "not let in.", 1), "hpc: not let in. 1 job continues, submits wait."),
+        (TasksRefused("hpc", "no such queue", 40), "hpc: no such queue. 40 tasks not submitted."),
         (BackendRecovered("hpc"), "hpc: answers again"),
     ],
 )
@@ -73,3 +89,19 @@ def test_what_is_said_may_be_chosen() -> None:
     notices(TaskHeld(*TASK, LIMIT))
     notices(TaskQueued(*TASK))
     assert said == ["align: waiting for a place on hpc"]
+
+
+def test_that_tasks_wait_for_a_new_login_is_said_once() -> None:
+    said: list[str] = []
+    notices = Notices(said.append)
+    notices(LoginRefused("hpc", "401", 2))
+    notices(TaskHeld(*TASK, "401"))
+    assert len(said) == 1
+
+
+def test_a_limit_is_said_again_once_the_login_is_accepted() -> None:
+    said: list[str] = []
+    notices = Notices(said.append)
+    for event in (LoginRefused("hpc", "401", 2), BackendRecovered("hpc"), TaskHeld(*TASK, LIMIT)):
+        notices(event)
+    assert said[1:] == ["hpc: answers again", f"hpc takes no more jobs for now: {LIMIT}"]

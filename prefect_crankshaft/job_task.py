@@ -43,7 +43,7 @@ def job_task(name: str, calls: Sequence[Call], request: Request, reach: Reach, f
         "path": list(zips),
         "roots": local_roots() if here else [],
         "cwd": os.getcwd() if here else None,  # noqa: PTH109 - it is passed on as text
-        "key": files.key.hex(),
+        "key": files.key,
         "isolate": len(calls) > 1,
     }
     contents = {"worker.py": _worker(), "payload": payload_of(calls, head), **zips}
@@ -66,4 +66,4 @@ def job_task(name: str, calls: Sequence[Call], request: Request, reach: Reach, f
 
 @cache
 def _worker() -> bytes:
-    return Path(__file__).with_name("worker.py").read_bytes()
+    return (Path(__file__).with_name("worker") / "start.py").read_bytes()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import io
-import json
+import marshal
 import pickle
 import sys
 import types
@@ -17,6 +18,7 @@ from typing import Any, cast
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from prefect_crankshaft import worker
 from prefect_crankshaft.sources import is_by_value
 
 __all__ = ["Call", "Record", "payload_of", "pickled_call", "records"]
@@ -68,10 +70,10 @@ def pickled_call(
 
 
 def payload_of(calls: Sequence[Call], head: Mapping[str, object]) -> bytes:
-    """The payload file for these calls, as `worker.py` reads it."""
-    first = {"python": list(sys.version_info[:2]), **head}
-    blobs = (part for call in calls for part in (len(call.blob).to_bytes(8, "big"), call.blob))
-    return b"".join([json.dumps(first).encode(), b"\n", *blobs])
+    """The payload file for these calls, as `worker/start.py` reads it."""
+    version = "{}.{}\n".format(*sys.version_info)
+    blobs = [pickle.dumps({"code": _worker_code(), **head}), *(call.blob for call in calls)]
+    return b"".join([version.encode(), *(part for blob in blobs for part in (len(blob).to_bytes(8, "big"), blob))])
 
 
 def records(path: Path, key: bytes) -> Iterator[Record]:
@@ -86,6 +88,18 @@ def records(path: Path, key: bytes) -> Iterator[Record]:
             if not hmac.compare_digest(mac, hmac.new(key, blob, hashlib.sha256).digest()):
                 return
             yield Record(*pickle.loads(blob))  # noqa: S301 - written by our worker, which alone has the key
+
+
+@functools.cache
+def _worker_code() -> Mapping[str, bytes]:
+    """The worker's modules, compiled, each behind those that it imports."""
+    names = ("reading", "records", "surroundings", "prefect_context", "calls")
+    return {f"{worker.__name__}.{name}": _compiled(f"prefect_crankshaft/worker/{name}.py") for name in names}
+
+
+def _compiled(path: str) -> bytes:
+    source = Path(worker.__path__[0], Path(path).name).read_bytes()
+    return marshal.dumps(compile(source, path, "exec", dont_inherit=True, optimize=2))
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped

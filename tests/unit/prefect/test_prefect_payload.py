@@ -12,11 +12,11 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from prefect_crankshaft import worker
 from prefect_crankshaft.payload import Call, payload_of, pickled_call, records
+from prefect_crankshaft.worker import start
 
 KEY = b"k" * 32
-HEAD: Mapping[str, object] = {"path": [], "roots": [], "cwd": None, "key": KEY.hex(), "isolate": False}
+HEAD: Mapping[str, object] = {"path": [], "roots": [], "cwd": None, "key": KEY, "isolate": False}
 
 
 def call(function: object, *args: object, **more: object) -> Call:
@@ -24,9 +24,12 @@ def call(function: object, *args: object, **more: object) -> Call:
     return pickled_call(function, args, {}, **settings)  # type: ignore[arg-type]
 
 
-def run(directory: Path, *calls: Call, **head: object) -> subprocess.CompletedProcess[str]:
-    (directory / "payload").write_bytes(payload_of(calls, {**HEAD, **head}))
-    command = [sys.executable, "-I", worker.__file__, "payload", "result"]
+def run(
+    directory: Path, *calls: Call, made_by: bytes | None = None, **head: object
+) -> subprocess.CompletedProcess[str]:
+    version, rest = payload_of(calls, {**HEAD, **head}).split(b"\n", 1)
+    (directory / "payload").write_bytes((made_by or version) + b"\n" + rest)
+    command = [sys.executable, "-I", start.__file__, "payload", "result"]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
 
 
@@ -34,6 +37,17 @@ def test_the_worker_answers_every_call_in_order(tmp_path: Path) -> None:
     assert run(tmp_path, call(lambda: 1), call(lambda: 2)).returncode == 0
     values = [pickle.loads(record.value) for record in records(tmp_path / "result", KEY) if record.kind == "value"]
     assert values == [1, 2]
+
+
+def test_what_a_call_does_not_need_is_not_imported(tmp_path: Path) -> None:
+    def imported() -> list[str]:
+        import sys
+
+        return sorted({"cloudpickle", "pickle", "json", "typing", "enum", "re", "_hashlib"} & set(sys.modules))
+
+    run(tmp_path, call(imported))
+    (value,) = [record.value for record in records(tmp_path / "result", KEY) if record.kind == "value"]
+    assert pickle.loads(value) == []  # type: ignore[arg-type]
 
 
 def test_the_last_record_is_the_end(tmp_path: Path) -> None:
@@ -93,7 +107,7 @@ def test_what_uses_prefect_at_its_top_travels_without_prefect(tmp_path: Path, mo
 
 
 def test_another_minor_version_is_refused(tmp_path: Path) -> None:
-    ran = run(tmp_path, call(lambda: 1), python=[3, 2])
+    ran = run(tmp_path, call(lambda: 1), made_by=b"3.2")
     assert ran.returncode == 1
     assert "this flow needs Python 3.2; here is 3." in ran.stderr
 

@@ -69,7 +69,10 @@ class Cleaning:
         if idle < self.older_than:
             return f"changed {_ago(idle)}"
         if idle < _ELSEWHERE and not self.claims(run):
-            return f"changed {_ago(idle)}, and has no journal here: a client elsewhere may be at work on it"
+            return (
+                f"changed {_ago(idle)}, and has no journal here: a client elsewhere may be at work on it. "
+                f"If it is yours and done: --run {run}"
+            )
         return ""
 
     def is_young(self, run: str, idle: float) -> bool:

@@ -17,6 +17,7 @@ COMMANDS = {
     "jobs": "list what was handed over and is not done, also by clients that are gone",
     "logs": "print what a task has written",
     "cancel": "end tasks, also those whose client is gone",
+    "clean": "remove what finished runs have left behind",
     "login": "open the connection to a backend by hand: one-time codes, passwords, tickets",
     "check": "is each backend reachable and usable?",
     "config": "print the merged configuration, secrets hidden",
@@ -157,6 +158,9 @@ def _jobs(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [
         add("-a", "--all", action="store_true", help="those that are done as well"),
         add("--run", metavar="RUN", help="only of this run"),
+        add(
+            "-b", "--backend", metavar="NAME", help="only on this one; also what it shows and no journal here tells of"
+        ),
         add("--json", action="store_true", help="a JSON object a line"),
         add("--offline", action="store_true", help="only what the journals say; ask no backend"),
         *_where_from(parser),
@@ -178,7 +182,21 @@ def _cancel(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         add("ids", metavar="ID", nargs="*", help="as `crankshaft jobs` lists it; or the job id, or the task's name"),
         add("--run", metavar="RUN", help="everything of this run"),
         add("--all", action="store_true", help="everything that is not done"),
+        add("-b", "--backend", metavar="NAME", help="only on this one; ID or RUN may be what no journal here tells of"),
+        add("--json", action="store_true", help="a JSON object a line"),
         *_where_from(parser),
+    ]
+
+
+def _clean(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument
+    return [
+        add("--older-than", metavar="DURATION", default="14d", help="what has not changed for so long (%(default)s)"),
+        add("-b", "--backend", metavar="NAME", help="only what was left there"),
+        add("--run", metavar="RUN", help="only of this run, which is yours also where nothing tells whose it is"),
+        add("-n", "--dry-run", action="store_true", help="remove nothing, and tell what would be removed"),
+        add("--json", action="store_true", help="a JSON object a line"),
+        _config(parser),
     ]
 
 
@@ -212,6 +230,7 @@ _OPTIONS: dict[str, Callable[[argparse.ArgumentParser], list[argparse.Action]]] 
     "jobs": _jobs,
     "logs": _logs,
     "cancel": _cancel,
+    "clean": _clean,
     "login": _login,
     "check": _check,
     "config": _show_config,

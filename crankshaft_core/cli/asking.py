@@ -7,14 +7,17 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from crankshaft_core.backends.base import Backend, JobState
+from crankshaft_core.backends.base import Backend, JobState, Shown
 from crankshaft_core.backends.opening import open_backend
 from crankshaft_core.cli.tasks_noted import Noted
 from crankshaft_core.cli.terminal import say
 from crankshaft_core.config import Config
 from crankshaft_core.errors import BackendError, ConfigError
 
-__all__ = ["each_place", "opened", "states"]
+__all__ = ["NO_RUN", "each_place", "opened", "shown_by", "states"]
+
+NO_RUN = "anyrun0"
+"""The run of a backend that is asked about every run."""
 
 PATIENCE = 30.0
 """Seconds within which a backend is to answer."""
@@ -31,6 +34,12 @@ async def states(config: Config, tasks: Iterable[Noted]) -> Mapping[str, JobStat
 
     answers = await each_place(config, tasks, ask)
     return {attempt: state for answer in answers for attempt, state in answer.items()}
+
+
+async def shown_by(config: Config, name: str) -> Sequence[Shown]:
+    """What the backend itself shows of every run. Raises ConfigError for one that is not configured, BackendError."""
+    async with opened(config, config.choose(name).name, NO_RUN) as backend:
+        return await backend.shown()
 
 
 async def each_place(

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crankshaft_core.backends.base import Job
+from crankshaft_core.backends.base import Job, Shown
 from crankshaft_core.errors import ConfigError
 from crankshaft_core.journal import Entry, Found, Stage, journals_here, read_journals
 
-__all__ = ["Noted", "chosen", "noted"]
+__all__ = ["Noted", "chosen", "noted", "stray"]
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The last attempt of a task, as a journal has it."""
+    """The last attempt of a task, as a journal has it, or as its backend shows it where no journal here has it."""
 
     entry: Entry
-    journal: Path
+    journal: Path | None
     owner: str | None
     """The process that is at work on the journal; None: nobody looks after the task any more."""
 
@@ -54,6 +54,14 @@ def noted(options: argparse.Namespace) -> list[Noted]:
     if options.journal and not paths[0].exists():
         raise ConfigError(f"--journal {options.journal}: there is no such file")
     return [task for found in read_journals(paths) for task in _last_attempts(found)]
+
+
+def stray(shown: Shown, backend: str) -> Noted:
+    """A job that its backend shows."""
+    run, task, number = shown.job.attempt.split("-")
+    del run
+    entry = Entry(shown.job.attempt, int(task), int(number), None, backend, shown.name, shown.job.id, Stage.SUBMITTED)
+    return Noted(entry, None, None)
 
 
 def chosen(tasks: Iterable[Noted], names: Sequence[str]) -> list[Noted]:

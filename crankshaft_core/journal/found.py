@@ -14,7 +14,7 @@ import platformdirs
 from crankshaft_core.errors import JournalError
 from crankshaft_core.journal.journal import Entry, Journal
 
-__all__ = ["Found", "journals_here", "read_journals", "runs_directory"]
+__all__ = ["Found", "journals_here", "prefect_directory", "read_journals", "runs_directory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Found:
     path: Path
     owner: str | None
     entries: Sequence[Entry]
+    run: str
 
 
 def runs_directory() -> Path:
@@ -31,11 +32,16 @@ def runs_directory() -> Path:
     return platformdirs.user_state_path("crankshaft") / "runs"
 
 
+def prefect_directory() -> Path:
+    """Where each Prefect flow run has a directory with its journal in it."""
+    return platformdirs.user_state_path("crankshaft") / "prefect"
+
+
 def journals_here(cwd: Path) -> list[Path]:
     """Those of runs without a name, of Prefect flow runs, and of the Snakemake workflow in `cwd`."""
     places = (
         (runs_directory(), "*.db"),
-        (platformdirs.user_state_path("crankshaft") / "prefect", "*/journal.db"),
+        (prefect_directory(), "*/journal.db"),
         (cwd / ".snakemake" / "auxiliary" / "crankshaft" / str(os.getuid()), "jobs-*.db"),
     )
     return [path for directory, pattern in places for path in sorted(directory.glob(pattern))]
@@ -46,10 +52,12 @@ def read_journals(paths: Sequence[Path]) -> Iterator[Found]:
     for path in paths:
         owner = _owner(path)
         try:
-            yield Found(path, owner, Journal.peek(path))
+            entries, run = Journal.peek(path), Journal.run_of(path)
         except JournalError:
             if path.exists():
                 raise
+        else:
+            yield Found(path, owner, entries, run)
 
 
 def _owner(journal: Path) -> str | None:

@@ -143,11 +143,12 @@ class Journal:
 
         Raises JournalError where they cannot be read.
         """
-        try:
-            with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as database:
-                return [_entry(row) for row in database.execute(f"select {_COLUMNS} from attempts")]  # noqa: S608 - a constant
-        except sqlite3.Error as error:
-            raise JournalError(f"{path}: not a journal that can be read: {error}") from error
+        return [_entry(row) for row in _peeked(Path(path), f"select {_COLUMNS} from attempts")]  # noqa: S608 - a constant
+
+    @classmethod
+    def run_of(cls, path: str | Path) -> str:
+        """The id of the run whose journal it is. Changes nothing. Raises JournalError as `peek`."""
+        return "".join(str(row[0]) for row in _peeked(Path(path), "select value from meta where name = 'run'"))
 
     def entries(self) -> Iterator[Entry]:
         """All attempts, in the order of their tasks and numbers."""
@@ -254,6 +255,14 @@ def _settle(waiting: asyncio.Future[None] | None, error: JournalError | None) ->
         waiting.set_result(None)
     else:
         waiting.set_exception(error)
+
+
+def _peeked(path: Path, query: str) -> list[tuple[object, ...]]:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute(query).fetchall()
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: not a journal that can be read: {error}") from error
 
 
 def _database(path: Path) -> sqlite3.Connection:

@@ -39,7 +39,7 @@ def test_help_is_fast_because_it_imports_nothing_heavy():
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("command", ["run", "backends", "check", "config", "init", "schema"])
+@pytest.mark.parametrize("command", ["run", "backends", "check", "clean", "config", "init", "schema"])
 def test_every_command_explains_itself(crankshaft, command):
     done = crankshaft.run(command, "--help")
     assert done.returncode == 0

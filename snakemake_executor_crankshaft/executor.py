@@ -243,9 +243,9 @@ class Executor(RealExecutor):
         from snakemake_executor_crankshaft.failure import failure_of
 
         job: Any = info.job
-        asked = self._run.asked(job)
-        logs = self._aftermath.ended(job, outcome, asked)
-        failure = failure_of(outcome, job.rules, asked)
+        given = self._run.given(job)
+        logs = self._aftermath.ended(job, outcome, given.resources)
+        failure = failure_of(outcome, job.rules, given)
         if failure is None:
             self._run.shipping.settle(job)
             self.report_job_success(info)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from crankshaft_core.errors import BackendError, StagingError
 from crankshaft_core.task import Resources, TaskResult, Verdict
 from snakemake_executor_crankshaft.amounts import duration, size
+from snakemake_executor_crankshaft.given import Given
+from snakemake_executor_crankshaft.not_found import not_found
 
 __all__ = ["Failure", "failure_of"]
 
@@ -47,13 +50,14 @@ class Failure:
     job_id: str | None = None
 
 
-def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str], asked: Resources) -> Failure | None:
-    """Why the task did not do its work; None if it did. `rules` are those of its job, `asked` is what it was given."""
+def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str], given: Given) -> Failure | None:
+    """Why the task did not do its work; None if it did. `rules` are those of its job, which had what was `given`."""
     if isinstance(outcome, TaskResult):
-        return None if outcome.ok else _with_output(_plain(outcome).failure_message(), outcome)
+        hint = not_found(outcome, given, os.environ)
+        return None if outcome.ok else _with_output(_plain(outcome).failure_message(), outcome, hint)
     if isinstance(outcome, BackendError) and outcome.result is not None:
         result = outcome.result
-        summary = _too_little(result, rules, asked) if result.verdict in _RAISE else _summary(outcome, result)
+        summary = _too_little(result, rules, given.resources) if result.verdict in _RAISE else _summary(outcome, result)
         return _with_output(summary, result)
     return Failure("\n".join([str(outcome) or type(outcome).__name__, *_advice(str(outcome))]))
 
@@ -72,8 +76,8 @@ def _whose(result: TaskResult) -> str:
     return f"{result.name} ({where})"
 
 
-def _with_output(summary: str, result: TaskResult) -> Failure:
-    lines = [summary, *_advice(f"{summary}\n{result.stderr_tail}")]
+def _with_output(summary: str, result: TaskResult, hint: str | None = None) -> Failure:
+    lines = [summary, *(_advice(f"{summary}\n{result.stderr_tail}") or filter(None, [hint]))]
     said = _plain(result).stderr_tail.splitlines()[-_LINES:]
     if said:
         lines += ["stderr ends with:", *("    " + line for line in said)]

@@ -13,10 +13,11 @@ from crankshaft_core.backends.opening import OpenBackend, open_backend
 from crankshaft_core.blocking import TaskFuture
 from crankshaft_core.config import BackendConfig, Config, DockerConfig, GenericConfig
 from crankshaft_core.errors import ConfigError
-from crankshaft_core.task import Execution, Resources
+from crankshaft_core.task import Execution
 from snakemake_executor_crankshaft.books import Book, Books, open_shelf
 from snakemake_executor_crankshaft.containers import brings_this_python, hidden_from, with_mounts
 from snakemake_executor_crankshaft.environment import job_environment
+from snakemake_executor_crankshaft.given import Given
 from snakemake_executor_crankshaft.guesses import guesses
 from snakemake_executor_crankshaft.identity import Identity
 from snakemake_executor_crankshaft.images import image_for, runs_images
@@ -44,7 +45,7 @@ class _Started:
     """Kept, so that no other object gets its id."""
     book: Book
     key: str
-    asked: Resources
+    given: Given
 
 
 class Run:
@@ -131,16 +132,17 @@ class Run:
         if known is None:
             work.prepare()
             self.shipping.prepare(job)
-        self._started[id(job)] = _Started(job, book, identity.key, request.resources.over(backend.defaults))
+        given = Given(request.resources.over(backend.defaults), frozenset(env), image)
+        self._started[id(job)] = _Started(job, book, identity.key, given)
         future = book.engine.spawn(backend.name, task, key=identity.key)
         self._live.add(future)
         future.add_done_callback(self._live.discard)
         self._reporter.follow(info, future)
 
-    def asked(self, job: Job) -> Resources:
-        """What a job that was started was given, the backend's defaults included."""
+    def given(self, job: Job) -> Given:
+        """What a job that was started was given."""
         started = self._started.get(id(job))
-        return started.asked if started is not None else Resources()
+        return started.given if started is not None else Given()
 
     def told(self, job: Job) -> None:
         """Snakemake has noted what came of the job: it is not asked for again."""

@@ -7,6 +7,7 @@ import pytest
 from crankshaft_core.errors import LostTaskError, OutOfMemoryError, StagingError, SubmitError, TimeLimitError
 from crankshaft_core.task import Resources, TaskResult, Verdict
 from snakemake_executor_crankshaft.failure import Failure, failure_of
+from snakemake_executor_crankshaft.given import Given
 
 STDERR = """\
 Building DAG of jobs...
@@ -38,17 +39,17 @@ FAILED = TaskResult(
 )
 
 
-ASKED = Resources(ram=8, time="90m")
+GIVEN = Given(Resources(ram=8, time="90m"))
 
 
-def failed(outcome: TaskResult | BaseException, asked: Resources = ASKED) -> Failure:
-    failure = failure_of(outcome, ["align"], asked)
+def failed(outcome: TaskResult | BaseException, given: Given = GIVEN) -> Failure:
+    failure = failure_of(outcome, ["align"], given)
     assert failure is not None
     return failure
 
 
 def test_success_is_no_failure() -> None:
-    assert failure_of(dataclasses.replace(FAILED, verdict=Verdict.OK, exit_codes=(0,)), ["align"], ASKED) is None
+    assert failure_of(dataclasses.replace(FAILED, verdict=Verdict.OK, exit_codes=(0,)), ["align"], GIVEN) is None
 
 
 def test_the_message_ends_with_what_the_job_said() -> None:
@@ -91,7 +92,7 @@ def test_what_was_asked_for_and_what_to_raise_are_named(
 
 def test_what_nobody_asked_for_is_not_named() -> None:
     result = dataclasses.replace(FAILED, verdict=Verdict.OUT_OF_MEMORY, stderr_tail="")
-    assert ": out of memory. Raise mem_mb" in failed(OutOfMemoryError("", result=result), Resources()).message
+    assert ": out of memory. Raise mem_mb" in failed(OutOfMemoryError("", result=result), Given()).message
 
 
 def test_what_could_not_be_brought_is_told_by_the_jobs_name() -> None:

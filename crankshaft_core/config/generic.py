@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from crankshaft_core.config.common import CommonConfig, rename
+from crankshaft_core.config.docker import Mount
 from crankshaft_core.config.fields import Interval, LocalFile, Regex, Span, StrictTable, cores
 from crankshaft_core.config.secrets import Secret
 from crankshaft_core.config.shapes import is_table
@@ -177,7 +178,11 @@ class GenericConfig(CommonConfig):
     lost_after: Annotated[Span, Field(gt=0)] | None = None
     """With a per-job `monitor` only: how long it may say nothing before the task is lost."""
     container: Literal["apptainer", "singularity", "podman", "docker"] | None = None
-    """Runs an execution's image: `"apptainer"`, `"singularity"`, `"podman"` or `"docker"`."""
+    """What runs an execution in its image: `"apptainer"`, `"singularity"`, `"podman"` or `"docker"`."""
+    container_args: str | None = None
+    """More arguments for that runtime, as shell text (`--bind /ref:/ref:ro`, `--network=none`)."""
+    mounts: tuple[Mount, ...] = ()
+    """What containers see besides a task's own directories: `"source:target[:ro]"`, or tables of them."""
     ignore_image: bool = False
     """Run executions that name an image without it."""
     queues: tuple[Queue, ...] = ()

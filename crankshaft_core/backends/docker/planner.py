@@ -9,7 +9,6 @@ from pathlib import Path
 from crankshaft_core.backends.base import Attempt
 from crankshaft_core.backends.docker.client import DockerClient
 from crankshaft_core.backends.docker.directory import TaskDirectory
-from crankshaft_core.backends.docker.environment import configured_env
 from crankshaft_core.backends.docker.facts import Facts
 from crankshaft_core.backends.docker.gather import gather
 from crankshaft_core.backends.docker.images import Images
@@ -17,6 +16,7 @@ from crankshaft_core.backends.docker.labels import attempt_labels, volume_name
 from crankshaft_core.backends.docker.layout import beneath, directories, home, lay_out
 from crankshaft_core.backends.docker.mounts import bound, configured, place, shared
 from crankshaft_core.backends.docker.plan import Plan, image_of
+from crankshaft_core.backends.environment import configured_env
 from crankshaft_core.config.docker import DockerConfig
 
 __all__ = ["Planner"]

@@ -21,12 +21,13 @@ from crankshaft_core.backends.base import (
 )
 from crankshaft_core.backends.generic.checking import check
 from crankshaft_core.backends.generic.gather import Allowance
+from crankshaft_core.backends.generic.images import Images
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.leftovers import Leftovers
 from crankshaft_core.backends.generic.local_process import LocalProcesses
 from crankshaft_core.backends.generic.local_runs import LocalRun
 from crankshaft_core.backends.generic.remote_process import RemoteProcesses
-from crankshaft_core.backends.generic.rendering import Renderer
+from crankshaft_core.backends.generic.rendering import Renderer, ignores_images
 from crankshaft_core.backends.generic.scheduler import Scheduler
 from crankshaft_core.backends.generic.scripted import ScriptedJobs
 from crankshaft_core.backends.generic.site import Site
@@ -54,6 +55,7 @@ class GenericBackend:
         self._driver = driver or _driver(config)
         self._wake: Callable[[], None] = _nobody
         self._mode = self._make_mode()
+        self._images = self._make_images()
 
     @property
     def cadence(self) -> Cadence:
@@ -79,7 +81,9 @@ class GenericBackend:
         return self._renderer(RunPaths(f"{_work_dir(self._config, self._driver)}/{self._run_id}")).preview(attempt)
 
     async def submit(self, attempt: Attempt) -> str:
-        """As `Backend.submit`."""
+        """As `Backend.submit`, when its images are there."""
+        if self._images is not None:
+            await self._images.ensure(attempt.task)
         return await self._mode.submit(attempt)
 
     async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:
@@ -125,6 +129,8 @@ class GenericBackend:
     async def aclose(self) -> None:
         """As `Backend.aclose`."""
         try:
+            if self._images is not None:
+                await self._images.aclose()
             await self._mode.aclose()
         finally:
             await self._driver.aclose()
@@ -156,11 +162,18 @@ class GenericBackend:
             most_jobs=config.max_user_jobs,
         )
 
+    def _make_images(self) -> Images | None:
+        runtime = self._config.container
+        if runtime is None or ignores_images(self._config, self._submit):
+            return None
+        return Images(self._config, self._driver, runtime=runtime, work_dir=_work_dir(self._config, self._driver))
+
     def _renderer(self, paths: RunPaths) -> Renderer:
         batch = self._config.job_id_regex is not None
         by_file = batch or not self._driver.local
         shell = None if by_file else shutil.which(shlex.split(self._config.shell)[0])
-        return Renderer(self._config, paths, self._submit, env_file=by_file, shell=shell)
+        here = self._driver.local
+        return Renderer(self._config, paths, self._submit, env_file=by_file, shell=shell, local=here)
 
 
 class _Mode(Protocol):

@@ -32,6 +32,14 @@ class Step:
     words: tuple[str, ...] = ()
     """A program and its arguments; empty for shell text."""
     text: str = ""
+    image: str = ""
+    """The image it runs in, as the task names it."""
+    runtime: str = ""
+    """What runs the image."""
+    launch: str = ""
+    """Lines of bash that replace the shell with the runtime, which then runs the command."""
+    removal: str = ""
+    """Lines of bash that remove what a killed runtime may have left."""
 
     @classmethod
     def of(cls, execution: Execution, task: TaskPaths, *, text: str | None = None) -> Step:
@@ -92,6 +100,7 @@ class Job:
     def script(self) -> str:
         """The text of `job`."""
         secret = self.env_file and any(step.env for step in self.steps)
+        boxed = any(step.removal for step in self.steps)
         lines = [
             "#!/bin/bash",
             f"# crankshaft {self._header()}",
@@ -101,12 +110,13 @@ class Job:
             _assignment("limit", "" if self.limit is None else f"{self.limit:.3f}"),
             _assignment("grace", f"{self.grace:.3f}"),
             _assignment("secret", "1" if secret else ""),
+            *([_assignment("boxed", "1")] if boxed else []),
             _array("shell", self.shell_words),
             _array("cwd", [step.cwd for step in self.steps]),
             _array("in", [step.stdin for step in self.steps]),
             _array("out", [step.stdout for step in self.steps]),
             _array("err", [step.stderr for step in self.steps]),
-            *(self._function(number, step) for number, step in enumerate(self.steps)),
+            *(text for number, step in enumerate(self.steps) for text in self._functions(number, step)),
             f". {shlex.quote(self.run.wrapper)}",
         ]
         return "\n".join(lines) + "\n"
@@ -124,7 +134,14 @@ class Job:
             }
         )
 
+    def _functions(self, number: int, step: Step) -> Iterator[str]:
+        yield self._function(number, step)
+        if step.removal:
+            yield f"_ck_unbox_{number}() {{\n{step.removal}\n}}"
+
     def _function(self, number: int, step: Step) -> str:
+        if step.launch:
+            return f"_ck_step_{number}() {{\n{step.launch}\n}}"
         if step.words:
             return f"_ck_step_{number}() {{ exec -- {shlex.join(step.words)}; }}"
         return f'_ck_step_{number}() {{ exec "${{_ck_shell[@]}}" {shlex.quote(self.paths.command(number))}; }}'

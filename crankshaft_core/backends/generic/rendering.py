@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crankshaft_core.backends.base import Attempt
+from crankshaft_core.backends.environment import configured_env
+from crankshaft_core.backends.generic.boxing import Boxing
 from crankshaft_core.backends.generic.jobscript import Job, Step
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.template import Template, Value
@@ -16,7 +19,7 @@ from crankshaft_core.config import GenericConfig
 from crankshaft_core.errors import SubmitError
 from crankshaft_core.task import Execution, Task
 
-__all__ = ["Renderer"]
+__all__ = ["Renderer", "ignores_images"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Renderer:
     submit: Template
     env_file: bool
     shell: str | None = None
+    local: bool = True
+    """Paths are this machine's."""
 
     @property
     def batch(self) -> bool:
@@ -72,11 +77,13 @@ class Renderer:
 
     def _step(self, attempt: Attempt, number: int) -> Step:
         execution = attempt.task.executions[number]
-        execution = execution.model_copy(update={"env": {**self.config.env.values, **execution.env}})
+        execution = execution.model_copy(
+            update={"env": {**configured_env(self.config.env, os.environ), **execution.env}}
+        )
         paths = self.run.task(attempt.id)
         plain = Step.of(execution, paths)
         if self.batch or self.submit.text.strip() == "~{command}":
-            return plain
+            return plain if self._ignores_images else self._boxing.boxed(attempt, number, plain)
         return Step.of(execution, paths, text=self._work(attempt, execution, plain.cwd))
 
     def _work(self, attempt: Attempt, execution: Execution, cwd: str) -> str:
@@ -87,17 +94,34 @@ class Renderer:
     def _values(self, attempt: Attempt, cwd: str) -> dict[str, Value]:
         return task_values(attempt, self.config) | {"cwd": cwd, "task_dir": self.run.task(attempt.id).dir}
 
+    @property
+    def _boxing(self) -> Boxing:
+        return Boxing(self.config, self.run, self.local)
+
+    @property
+    def _ignores_images(self) -> bool:
+        return ignores_images(self.config, self.submit)
+
     def _refuse_images(self, task: Task) -> None:
         image = next((step.image for step in task.executions if step.image), None)
-        if image is None or self.config.ignore_image or "image" in self.submit.names:
+        if image is None or self._ignores_images:
             return
-        lacking = "this backend runs no containers"
-        if self.config.container is not None:
-            lacking = f"container = {self.config.container!r} is not available in this version"
-        raise SubmitError(
-            f"{self.config.name}: {task.name} names the image {image!r}, and {lacking}; "
-            "use ~{image} in `submit`, or set ignore_image = true to run it without"
-        )
+        if self.config.container is None:
+            raise SubmitError(
+                f"{self.config.name}: {task.name} names the image {image!r}, and this backend runs no containers; "
+                'set container = "apptainer" ("singularity", "podman", "docker"), use ~{image} in `submit`, '
+                "or set ignore_image = true to run it without"
+            )
+        if not self.batch and self.submit.text.strip() != "~{command}":
+            raise SubmitError(
+                f"{self.config.name}: {task.name} names the image {image!r}; container = {self.config.container!r} "
+                'needs submit = "~{command}", or use ~{image} in `submit` instead'
+            )
+
+
+def ignores_images(config: GenericConfig, submit: Template) -> bool:
+    """Executions run without their image, or the template itself sees to it."""
+    return config.ignore_image or "image" in submit.names
 
 
 @functools.cache

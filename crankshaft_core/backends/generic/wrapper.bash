@@ -6,6 +6,7 @@
 #   _ck_shell                  words of the shell that runs shell commands
 #   _ck_cwd _ck_in _ck_out _ck_err    arrays, one value for each execution; directories and files
 #   _ck_step_<n>               functions that replace the shell with an execution's command
+#   _ck_boxed                  1 when there are functions _ck_unbox_<n>, which remove what is left of its container
 # The run's directory may hold `setup` and `prologue`: shell text read before everything, and before each command.
 # The record is one line: exit codes joined by commas (or -), begin, end, job id, host, why, and what there is to say.
 # Every name begins with _ck_, since any other could be a variable that the user's command is to see.
@@ -194,6 +195,7 @@ _ck_run_step() {
   [ "$_ck_rc" -ge 0 ] || _ck_rc=$((128 + $(kill -l "${_ck_sig:-KILL}")))
   _ck_clear
   _ck_pid=
+  [ -z "$_ck_boxed" ] || _ck_unbox "$1"
 }
 
 _ck_child() {
@@ -210,8 +212,14 @@ _ck_child() {
     unset "$_ck_v"
   done
   if [ -e "$_ck_run/prologue" ]; then _ck_modules && . "$_ck_run/prologue" || exit 125; fi
-  "_ck_step_$1"
+  "_ck_${2:-step}_$1"
   exit
+}
+
+# An engine's container lives on when its client is killed. One that came to its own end is gone.
+_ck_unbox() {
+  [ -n "$_ck_sig" ] || [ "$_ck_rc" -ge 125 ] || return
+  declare -F "_ck_unbox_$1" >/dev/null && (_ck_child "$1" unbox) </dev/null >/dev/null 2>&1
 }
 
 # `module` is a function that only login shells have.

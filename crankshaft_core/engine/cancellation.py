@@ -27,6 +27,8 @@ class Cancellation:
         self._wanted: dict[LiveTask, float] = {}
         """Each with the time at which it was wanted to end."""
         self._next_ask: dict[LiveTask, float] = {}
+        self._trouble = ""
+        """Why the last asking was not delivered: the same is not told again."""
         self._task: asyncio.Task[None] | None = None
 
     def add(self, live: LiveTask) -> None:
@@ -73,15 +75,21 @@ class Cancellation:
         try:
             await self._backend.cancel(jobs, force=force)
         except BackendError as error:
-            _log.warning("%s: the wish to cancel was not delivered, asking again: %s", lives[0].backend, error)
+            self._undelivered(lives[0].backend, str(error))
             pause = min(self._cadence.poll, self._cadence.kill_after)
         else:
+            self._trouble = ""
             pause = self._cadence.kill_after
             for live in lives:
                 live.asked_to_end = live.asked_to_end or asyncio.get_running_loop().time()
             self._watch.wake()
         for live in lives:
             self._next_ask[live] = asyncio.get_running_loop().time() + pause
+
+    def _undelivered(self, backend: str, error: str) -> None:
+        level = logging.DEBUG if error == self._trouble else logging.WARNING
+        _log.log(level, "%s: the wish to cancel was not delivered, asking again: %s", backend, error)
+        self._trouble = error
 
     def _give_up(self, live: LiveTask) -> None:
         job = live.job.id if live.job and live.job.id else live.attempt_id

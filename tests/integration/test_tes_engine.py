@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from crankshaft_core.config import Config
 from crankshaft_core.engine import Engine
-from crankshaft_core.errors import AuthenticationError, NodeFailureError, PreemptedError, StagingError, SubmitError
-from crankshaft_core.events import Event, TaskRetried
+from crankshaft_core.errors import (
+    AuthenticationError,
+    CancelUnconfirmed,
+    NodeFailureError,
+    PreemptedError,
+    StagingError,
+    SubmitError,
+)
+from crankshaft_core.events import Event, LoginRefused, TaskRetried
+from crankshaft_core.notices import Notices
 from crankshaft_core.task import Execution, Task, Verdict
 from tests.integration.tes_client import task
 from tests.services.tes_server import PROFILES, Faults, TesServer
@@ -19,11 +29,44 @@ from tests.services.tes_server import PROFILES, Faults, TesServer
 PLAIN = PROFILES["plain-1.1"]
 
 
-def config(server: TesServer, more: str = "") -> Config:
+def config(server: TesServer, more: str = "", *, cancel_timeout: str = "20s") -> Config:
     return Config.parse(
         f"[[backends]]\nname = 'tes'\nkind = 'TES'\nurl = '{server.url}'\npoll_interval = 0.05\nsweep_interval = 0.1\n"
-        f"grace = '300ms'\nkill_after = '1s'\ncancel_timeout = '20s'\n{more}"
+        f"grace = '300ms'\nkill_after = '1s'\ncancel_timeout = '{cancel_timeout}'\n{more}"
     )
+
+
+ENV_ADVICE = "{ env } cannot change in a running process; use { file } or { command }"
+
+
+async def test_a_token_that_expires_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CK_TOKEN", "t0k")
+    faults = Faults(logins=frozenset({"Bearer t0k"}))
+    said: list[str] = []
+    events: list[Event] = []
+    async with TesServer(PLAIN, faults=faults, pretend=60) as server:
+        more = "http = { auth = { type = 'bearer', token = { env = 'CK_TOKEN' } } }"
+        async with Engine(config(server, more, cancel_timeout="300ms")) as engine:
+            for subscriber in (events.append, Notices(said.append)):
+                engine.subscribe(subscriber)
+            alive = [engine.spawn("tes", task()) for _ in range(3)]
+            await until(lambda: all(handle.job_id for handle in alive))
+            faults.logins = frozenset()
+            waiting = [engine.spawn("tes", task()) for _ in range(2)]
+            await until(lambda: any(isinstance(event, LoginRefused) for event in events))
+            await asyncio.sleep(0.3)
+            assert not any(handle.done() for handle in (*alive, *waiting))
+            with pytest.raises(CancelUnconfirmed):
+                await engine.cancel()
+    assert len(said) == 1, said
+    line = rf"tes: 401, token expired \(.*\)\. 3 jobs continue, submits wait\. {re.escape(ENV_ADVICE)}\."
+    assert re.fullmatch(line, said[0])
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 async def test_a_preempted_task_is_tried_again_and_at_last_on_a_machine_that_stays() -> None:

@@ -87,7 +87,7 @@ async def test_every_kind_of_login_is_let_in(http: dict[str, object], header: st
 
 async def test_without_a_login_the_message_says_so() -> None:
     async with TesServer(PLAIN, faults=Faults(logins=frozenset({"Bearer t"}))) as server, client(server) as backend:
-        with pytest.raises(AuthenticationError, match=r"401 token expired\. Set `http\.auth`"):
+        with pytest.raises(AuthenticationError, match=r"401, token expired \(GET .*\)\. Set `http\.auth`"):
             await backend.submit(attempt(task()))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-__all__ = ["Answer", "as_list", "as_table", "as_text", "refusal"]
+__all__ = ["Answer", "as_list", "as_table", "as_text", "login_refusal", "refusal"]
 
 _WORDS_LENGTH = 300
 _HINTS: Mapping[int, str] = {
@@ -16,7 +16,6 @@ _HINTS: Mapping[int, str] = {
     307: "The server has moved: write its new address as `url`",
     308: "The server has moved: write its new address as `url`",
     400: "The server does not take the task as it is; `crankshaft script` shows what is sent",
-    401: "Set `http.auth`, or see whether the token has expired",
     403: "The login is known and may not do this: ask whoever runs the server",
     404: "Is `url` the address of a TES server?",
     405: "Is `url` the address of a TES server?",
@@ -49,6 +48,11 @@ def refusal(answer: Answer) -> str:
     line = " ".join(filter(None, parts))
     hint = _HINTS.get(answer.status)
     return f"{line}. {hint}" if hint else line
+
+
+def login_refusal(answer: Answer) -> str:
+    """The same of a login that is not accepted, the server's words first and without the hint."""
+    return ", ".join(filter(None, (str(answer.status), _words(answer)))) + f" ({answer.method} {answer.url})"
 
 
 def as_table(value: object) -> Mapping[str, object]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
-from crankshaft_core.backends.tes.answer import Answer, refusal
+from crankshaft_core.backends.tes.answer import Answer, login_refusal, refusal
 from crankshaft_core.backends.tes.breaker import Breaker, backoff
-from crankshaft_core.backends.tes.credentials import ADVICE, Credentials
+from crankshaft_core.backends.tes.credentials import Credentials
 from crankshaft_core.backends.tes.http import Edge, Request
 from crankshaft_core.config.tes import Http
 from crankshaft_core.errors import AnswerLostError, AuthenticationError, TransportError
@@ -58,7 +58,7 @@ class Client:
             if answer.status == 401 and await self.credentials.renew(headers):
                 answer = await self._guarded(request, await self.credentials.headers(), heard)
         if answer.status == 401:
-            raise AuthenticationError(refusal(answer) + self._login_advice())
+            raise AuthenticationError(login_refusal(answer), advice=self.credentials.advice)
         if answer.status in _LATER:
             raise BusyError(refusal(answer), retry_after=answer.retry_after, patient=True)
         if answer.status in _TROUBLE and answer.status not in heard:
@@ -119,8 +119,3 @@ class Client:
             return
         why = "the server asked to wait" if patient else f"the server is not answering ({self._trouble})"
         raise BusyError(f"{request}: not sent, {why}; next try in {wait:.1f} s", retry_after=wait, patient=patient)
-
-    def _login_advice(self) -> str:
-        if self.credentials.kind == "none":
-            return ""
-        return f". It was read again and is the same. {ADVICE}"

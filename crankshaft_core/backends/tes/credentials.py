@@ -12,9 +12,16 @@ from crankshaft_core.config.secrets import Secret
 from crankshaft_core.config.tes import BasicAuth, BearerAuth, HeaderAuth, Http
 from crankshaft_core.errors import AuthenticationError, ConfigError
 
-__all__ = ["ADVICE", "Credentials"]
+__all__ = ["Credentials"]
 
-ADVICE = "{ env } cannot change in a running process; use { file } or { command }"
+_ADVICE = {
+    "text": "What stands in the configuration is read once; use { file } or { command }",
+    "env": "{ env } cannot change in a running process; use { file } or { command }",
+    "file": "The file was read again and is the same; renew it",
+    "command": "The command was run again and gives the same; log in where it asks",
+    "none": "Set `http.auth`",
+}
+"""What to do about a login that is refused, by where the secret comes from."""
 
 _READ_PAUSE = 5.0
 """Seconds between two readings of a secret that was refused: a vault's command is not run for every task."""
@@ -40,6 +47,18 @@ class Credentials:
         if self._http.basic_auth_token is not None:
             return "basic"
         return "none" if self._http.auth is None else self._http.auth.type
+
+    @property
+    def advice(self) -> str:
+        """For a person: what to do when it is refused."""
+        secret = self._http.basic_auth_token
+        match self._http.auth:
+            case BasicAuth(password=secret) | BearerAuth(token=secret) | HeaderAuth(value=secret):
+                pass
+            case None:
+                if secret is None:
+                    return _ADVICE["none"]
+        return _ADVICE[next(iter(secret.reference or ("text",)))]
 
     async def headers(self) -> Mapping[str, str]:
         """The headers to send. Raises AuthenticationError while what we have is known to be refused."""
@@ -76,7 +95,8 @@ class Credentials:
         # a password is not tried twice, since accounts get locked
         patient = self.kind != "basic" and now - self._refused_at >= _TOKEN_PAUSE
         if fresh == self._headers and not patient:
-            raise AuthenticationError(f"the server refused the login ({self.kind}), and it is still the same. {ADVICE}")
+            said = f"the server refused the login ({self.kind}), and it is still the same"
+            raise AuthenticationError(said, advice=self.advice)
         self._headers, self._refused_at = fresh, None
 
     async def _read(self) -> Mapping[str, str]:

@@ -32,9 +32,8 @@ CONFIG = f"[[backends]]\nname = 'slurm'\npreset = 'slurm'\nenv = {{ CONDA_PREFIX
 def said(slurm: Slurm, shared_workflow: Callable[[str], Workflow]) -> str:
     workflow = shared_workflow("on-cluster")
     workflow.env = {**slurm.env, "CONDA_PREFIX": "/opt/envs/ngs"}
-    return workflow.write(SNAKEFILE, CONFIG, **{"hungry.py": HUNGRY}).run(
-        "--crankshaft-direct", "--keep-going", ok=False
-    )
+    workflow.write(SNAKEFILE, CONFIG, **{"hungry.py": HUNGRY})
+    return workflow.run("--crankshaft-direct", "--keep-going", ok=False)
 
 
 @pytest.mark.slow

@@ -6,9 +6,12 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
 from crankshaft_core.backends.generic import GenericBackend
+from crankshaft_core.backends.opening import open_backend
 from crankshaft_core.config import Config, GenericConfig
+from crankshaft_core.config.placeholders import OPTIONAL, PLACEHOLDERS
 from tests.doc_pages import COMMANDS, DOCS, MARKS, PLACES, Block, all_blocks, blocks, pages
 
 ROOT = DOCS.parent
@@ -47,6 +50,40 @@ def test_every_configuration_shown_loads(block: Block) -> None:
 def test_every_page_is_in_the_site() -> None:
     listed = re.findall(r"^ +- .*?: ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
     assert sorted(listed) == pages()
+
+
+def test_every_placeholder_is_explained() -> None:
+    explained = set(re.findall(r"~\{(\w+)\}", page("configuration.md").split("## Intervals")[0]))
+    assert sorted((PLACEHOLDERS | OPTIONAL) - explained) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "backend"),
+    [
+        ("Generic, here", "kind = 'Generic'\npreset = 'slurm'"),
+        ("Generic, over SSH", "kind = 'Generic'\npreset = 'slurm'\nlocale = { host = 'x', ssh_config = 'none' }"),
+        ("Docker", "kind = 'Docker'\nhost = 'unix:///nowhere'"),
+        ("TES", "kind = 'TES'\nurl = 'http://127.0.0.1:9'"),
+    ],
+)
+def test_the_intervals_that_hold_are_those_of_the_table(row: str, backend: str) -> None:
+    config = Config.parse(f"[[backends]]\nname = 'x'\n{backend}")
+    cadence = open_backend(config.backends["x"], run_id="r").cadence
+    held = (
+        cadence.poll,
+        cadence.slowest_poll,
+        cadence.sweep,
+        cadence.grace,
+        cadence.kill_after,
+        cadence.cancel_timeout,
+    )
+    assert f"| {row} | {' | '.join(f'{seconds:g}' for seconds in held)} |" in page("configuration.md")
+
+
+def test_the_configuration_in_a_variable_of_a_container_loads() -> None:
+    [deployments] = [block for block in BLOCKS if "CRANKSHAFT_CONFIG_TOML" in block.text and block.language == "yaml"]
+    variables = yaml.safe_load(deployments.text)["deployments"][0]["work_pool"]["job_variables"]["env"]
+    assert sorted(Config.parse(variables["CRANKSHAFT_CONFIG_TOML"]).backends) == ["cloud", "local"]
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.toml")))

@@ -26,11 +26,14 @@ def of(place: str) -> list[str]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """The environment of a person who has installed Crankshaft, and nothing else of theirs."""
+    """The environment of a person who has installed Crankshaft, and nothing else of theirs.
+
+    Unbuffered, so that what goes to both streams comes in the order in which a terminal shows it.
+    """
     (tmp_path / "home").mkdir()
     kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**kept, "HOME": str(tmp_path / "home"), "PATH": path, "COLUMNS": "200"}
+    return {**kept, "HOME": str(tmp_path / "home"), "PATH": path, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture

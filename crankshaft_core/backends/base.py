@@ -144,11 +144,12 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `check` found: one line for a person, and what else is worth knowing."""
+    """What `check` found: one line for a person, what else is worth knowing, and what may go wrong soon."""
 
     ok: bool
     summary: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Backend(Protocol):

@@ -149,8 +149,13 @@ def _login(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 
 def _check(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    names = parser.add_argument("names", metavar="NAME", nargs="*", help="only these backends")
-    return [names, _config(parser)]
+    add = parser.add_argument
+    return [
+        add("names", metavar="NAME", nargs="*", help="only these backends"),
+        add("--probe", action="store_true", help="also run a job that does nothing: do its results come back?"),
+        add("--json", action="store_true", help="a JSON object a line"),
+        _config(parser),
+    ]
 
 
 def _jobs(parser: argparse.ArgumentParser) -> list[argparse.Action]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context
 from typing import TypeVar
@@ -26,9 +26,12 @@ class LoopThread:
         self._thread = threading.Thread(target=self.loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
-    def start(self, work: Coroutine[object, object, None], *, context: Context) -> None:
-        """Run `work` as a task in `context`, and return at once. `work` lets no exception out but cancellation."""
-        self.loop.call_soon_threadsafe(self._start, work, context)
+    def start(self, work: Coroutine[object, object, None], *, context: Context, ended: Callable[[], object]) -> None:
+        """Run `work` as a task in `context`, and return at once. `work` lets no exception out but cancellation.
+
+        `ended` is called on the loop at its end, also when it was cancelled before its first step.
+        """
+        self.loop.call_soon_threadsafe(self._start, work, context, ended)
 
     def wait_for(self, work: Coroutine[object, object, T]) -> T:
         """Run `work` and return what it returns. Interrupted, it waits on; the interruption is raised at the end."""
@@ -53,10 +56,11 @@ class LoopThread:
         self._thread.join()
         self.loop.close()
 
-    def _start(self, work: Coroutine[object, object, None], context: Context) -> None:
+    def _start(self, work: Coroutine[object, object, None], context: Context, ended: Callable[[], object]) -> None:
         task = self.loop.create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: ended())
 
     def _cancel_all(self) -> None:
         for task in self._tasks:

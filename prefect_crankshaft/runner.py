@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import weakref
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, Self
 from prefect._internal.uuid7 import uuid7  # as in Prefect's own integrations: the server sorts task runs by it
 from prefect.client.schemas.objects import RunInput, State
 from prefect.futures import PrefectConcurrentFuture, PrefectFuture
+from prefect.states import Crashed
 from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
 
@@ -91,7 +93,8 @@ class CrankshaftTaskRunner(TaskRunner[PrefectFuture[Any]]):
         submission = Submission(task, parameters, awaited, dependencies, uuid7())
         future: Future[State[Any]] = Future()
         future.set_running_or_notify_cancel()  # Prefect cancels by `cancel_all`, never by the future
-        self._thread.start(self._drive(submission, future), context=copy_context())
+        ended = functools.partial(_never_without_state, future)
+        self._thread.start(self._drive(submission, future), context=copy_context(), ended=ended)
         return PrefectConcurrentFuture(task_run_id=submission.task_run_id, wrapped_future=future)
 
     def cancel_all(self) -> None:
@@ -147,3 +150,8 @@ class CrankshaftTaskRunner(TaskRunner[PrefectFuture[Any]]):
             await self._session.aclose()
         except CancelUnconfirmed as error:
             self.logger.error("%s. Look after them with the backend's own means", error)  # noqa: TRY400 - no traceback
+
+
+def _never_without_state(future: Future[State[Any]]) -> None:
+    if not future.done():
+        future.set_result(Crashed(message="It was cancelled before it began."))

@@ -11,14 +11,19 @@ from crankshaft_core.config import Config
 from crankshaft_core.engine import Engine
 from prefect_crankshaft.jobs import Jobs
 from prefect_crankshaft.keeping import Keeping
+from prefect_crankshaft.turns import Turns
 
 __all__ = ["Session"]
 
 
 class Session:
-    """Opened by the first call, in whose context the flow run is known; used on one loop."""
+    """Opened by the first call, in whose context the flow run is known; used on one loop.
+
+    `turns`: for those that begin.
+    """
 
     def __init__(self, config: Config, *, max_tasks: int | None) -> None:
+        self.turns = Turns()
         self._config = config
         self._max_tasks = max_tasks
         self._opened: asyncio.Future[tuple[Jobs, AsyncClientContext]] | None = None

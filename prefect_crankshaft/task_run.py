@@ -52,6 +52,7 @@ async def _run(submission: Submission, session: Session, options: Options, *, ba
     for future in awaited:
         await _done(future)
     jobs, client = await session.opened()
+    await session.turns.turn()
     # set, not entered: it was entered once, for all task runs of this loop
     AsyncClientContext.__var__.set(client)
     state = await run_task_async(

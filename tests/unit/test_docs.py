@@ -105,3 +105,8 @@ def test_administrators_see_the_intervals_that_hold() -> None:
         f"repeated after {cadence.in_doubt:.0f} s",
     )
     assert [words for words in said if words not in text] == []
+
+
+def test_the_readme_leads_to_every_page_but_the_first() -> None:
+    linked = set(re.findall(r"\(docs/([\w-]+\.md)\)", (ROOT / "README.md").read_text()))
+    assert linked == set(pages()) - {"index.md"}

@@ -144,7 +144,7 @@ class GenericConfig(CommonConfig):
     monitor: str | None = None
     """Template that looks at one job: exit code 0 and some output while it is pending or running."""
     monitor_all: str | None = None
-    """Template that lists all the user's live jobs, one `id|state|reason` a line."""
+    """Template that lists all the user's live jobs, one a line: id, state and reason with vertical bars between."""
     kill: str | None = None
     """Template that ends jobs."""
     diagnose: str | None = None

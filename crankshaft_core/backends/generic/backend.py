@@ -22,6 +22,7 @@ from crankshaft_core.backends.base import (
 from crankshaft_core.backends.generic.checking import check
 from crankshaft_core.backends.generic.gather import Allowance
 from crankshaft_core.backends.generic.images import Images
+from crankshaft_core.backends.generic.known_queues import KnownQueues
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.leftovers import Leftovers
 from crankshaft_core.backends.generic.local_process import LocalProcesses
@@ -153,12 +154,14 @@ class GenericBackend:
             renderer = self._renderer(run.paths)
             return LocalProcesses(run, renderer, bash=bash, keep=config.keep_dirs, wake=self._woken)
         rate, burst = config.submit_rate or _SUBMIT_RATE, config.submit_burst or _SUBMIT_BURST
+        site = Site(config, run_id=self._run_id, driver=self._driver)
         return ScriptedJobs(
-            Site(config, run_id=self._run_id, driver=self._driver),
+            site,
             Scheduler(config) if batch else RemoteProcesses(config.name),
             renderer=self._renderer,
             allowance=Allowance(rate, burst=burst) if batch else None,
             keep=config.keep_dirs,
+            queues=KnownQueues(config, site),
             most_jobs=config.max_user_jobs,
         )
 
@@ -212,7 +215,8 @@ def _work_dir(config: GenericConfig, driver: Driver) -> str:
 
 
 def _cadence(config: GenericConfig, *, local: bool) -> Cadence:
-    poll = config.poll_interval or (1.0 if local else 2.0)
+    # The poll lists a directory and asks no scheduler. A step that lasts a second should not wait another for it.
+    poll = config.poll_interval or (0.5 if local else 2.0)
     default = Cadence()
     return Cadence(
         poll=poll,

@@ -23,6 +23,7 @@ from crankshaft_core.errors import (
     SubmitError,
     TimeLimitError,
 )
+from crankshaft_core.not_found import NOT_FOUND, what_was_not_found
 from crankshaft_core.task import TaskResult, Verdict
 
 __all__ = ["error_of", "from_journal", "reason_of", "result_of", "to_journal"]
@@ -58,7 +59,7 @@ def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> T
         verdict=outcome.verdict,
         exit_codes=outcome.exit_codes,
         job_id=live.job.id if live.job else None,
-        detail=outcome.detail,
+        detail=outcome.detail or _not_found(outcome),
         stdout=outcome.stdout,
         stderr=outcome.stderr,
         stdout_tail=outcome.stdout_tail,
@@ -71,6 +72,15 @@ def result_of(live: LiveTask, outcome: Outcome, outputs: Mapping[str, str]) -> T
         peak_ram=outcome.peak_ram,
         cpu_time=outcome.cpu_time,
     )
+
+
+def _not_found(outcome: Outcome) -> str:
+    """Which command it was that is not there, where the backend has no better words for it."""
+    if outcome.verdict is not Verdict.FAILED or outcome.exit_codes[-1:] != (NOT_FOUND,):
+        return ""
+    words = what_was_not_found(outcome.stderr_tail)
+    there = f" on {outcome.node}" if outcome.node else ""
+    return f"{words}{there} (exit {NOT_FOUND})" if words else ""
 
 
 def error_of(live: LiveTask, result: TaskResult) -> BackendError | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from crankshaft_core.backends.base import Attempt
+from crankshaft_core.backends.generic.endings import Surroundings
 from crankshaft_core.backends.generic.layout import RunPaths, TaskPaths
 from crankshaft_core.errors import SubmitError
 from crankshaft_core.task import Execution
@@ -73,6 +74,8 @@ class Job:
     """Seconds from its TERM to its KILL."""
     env_file: bool = False
     """Variables come in a file; else in the environment of the process that is started."""
+    left_behind: str = ""
+    """The environment of software that is active here, and that the job is not given."""
     backend: str = ""
     """Its name, for whoever finds the directory later: another backend must not judge whether the job lives."""
 
@@ -80,6 +83,19 @@ class Job:
     def paths(self) -> TaskPaths:
         """The attempt's directory."""
         return self.run.task(self.attempt.id)
+
+    @property
+    def around(self) -> Surroundings:
+        """What helps to explain how it ends."""
+        boxed = [step for step in self.steps if step.image]
+        if not boxed:
+            return Surroundings(left_behind=self.left_behind)
+        return Surroundings(
+            boxed[0].runtime,
+            tuple(step.image for step in self.steps),
+            tuple(step.words[0] if step.words else "" for step in self.steps),
+            self.left_behind,
+        )
 
     def directories(self) -> Sequence[str]:
         """Directories to make: the attempt's own, and the working directories inside it."""
@@ -131,6 +147,7 @@ class Job:
                 "cwd": self.steps[0].cwd,
                 "stdout": [step.stdout for step in self.steps],
                 "stderr": [step.stderr for step in self.steps],
+                **self.around.facts(),
             }
         )
 

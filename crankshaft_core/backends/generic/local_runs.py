@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from crankshaft_core.backends.base import Outcome
+from crankshaft_core.backends.generic.endings import NOTHING_KNOWN, Surroundings, explained
 from crankshaft_core.backends.generic.files import place, read_from, tail, write_new, write_private
 from crankshaft_core.backends.generic.jobscript import Job, read_header
 from crankshaft_core.backends.generic.layout import RunPaths
@@ -30,6 +31,7 @@ class Header:
     cwd: str
     stdout: Sequence[str]
     stderr: Sequence[str]
+    around: Surroundings = NOTHING_KNOWN
 
     @classmethod
     def read(cls, script: str) -> Header | None:
@@ -37,12 +39,12 @@ class Header:
         facts = read_header(script)
         if not facts:
             return None
-        return cls(str(facts["cwd"]), _texts(facts["stdout"]), _texts(facts["stderr"]))
+        return cls(str(facts["cwd"]), _texts(facts["stdout"]), _texts(facts["stderr"]), Surroundings.read(facts))
 
     @classmethod
     def of(cls, job: Job) -> Header:
         """That of a job that was written just now."""
-        return cls(job.steps[0].cwd, [s.stdout for s in job.steps], [s.stderr for s in job.steps])
+        return cls(job.steps[0].cwd, [s.stdout for s in job.steps], [s.stderr for s in job.steps], job.around)
 
     def last(self, ran: int) -> tuple[str, str]:
         """The streams of the last of `ran` executions."""
@@ -119,12 +121,13 @@ class LocalRun:
         return self.record(attempt) is not None
 
     def with_streams(self, attempt: str, outcome: Outcome) -> Outcome:
-        """The outcome with the place and the end of the streams of the execution that ran last."""
+        """The outcome with the place and the end of the streams of the execution that ran last, and what they tell."""
         header = self.header(attempt)
         if header is None:
             return outcome
         stdout, stderr = header.last(len(outcome.exit_codes))
-        return replace(outcome, stdout=stdout, stderr=stderr, stdout_tail=tail(stdout), stderr_tail=tail(stderr))
+        found = replace(outcome, stdout=stdout, stderr=stderr, stdout_tail=tail(stdout), stderr_tail=tail(stderr))
+        return explained(found, header.around)
 
     def header(self, attempt: str) -> Header | None:
         """Where the attempt's files are; None if it left no directory."""

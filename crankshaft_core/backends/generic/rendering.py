@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from crankshaft_core.backends.base import Attempt
 from crankshaft_core.backends.environment import configured_env
+from crankshaft_core.backends.generic.activated import left_behind
 from crankshaft_core.backends.generic.boxing import Boxing
 from crankshaft_core.backends.generic.jobscript import Job, Step
 from crankshaft_core.backends.generic.layout import RunPaths
@@ -42,15 +43,17 @@ class Renderer:
     def job(self, attempt: Attempt) -> Job:
         """The job of an attempt. Raises SubmitError for what this backend cannot run."""
         self._refuse_images(attempt.task)
+        steps = [self._step(attempt, number) for number in range(len(attempt.task.executions))]
         return Job(
             attempt,
             self.run,
-            [self._step(attempt, number) for number in range(len(attempt.task.executions))],
+            steps,
             shell_words=[self.shell or self._shell[0], *self._shell[1:]],
             batch=self.batch,
             limit=attempt.task.resources.time,
             grace=10.0 if self.config.kill_after is None else self.config.kill_after,
             env_file=self.env_file,
+            left_behind=self._left_behind(steps[-1]),
             backend=self.config.name,
         )
 
@@ -70,6 +73,12 @@ class Renderer:
         """The command that hands a job to the scheduler. Raises SubmitError for a placeholder without a value."""
         own = {"command": f"bash {shlex.quote(job.paths.job)}", "script": job.paths.job}
         return self.submit.fill(self._values(attempt, job.steps[0].cwd) | own)
+
+    def _left_behind(self, step: Step) -> str:
+        """A process of this machine has our own environment, an image one of its own."""
+        if not self.env_file or step.image:
+            return ""
+        return left_behind(os.environ, step.env, prologue=self.config.prologue or "")
 
     @property
     def _shell(self) -> Sequence[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from crankshaft_core.backends.base import Attempt, Outcome
+from crankshaft_core.backends.generic.endings import explained
 from crankshaft_core.backends.generic.files import TAIL, place, text_tail
 from crankshaft_core.backends.generic.frames import Script
 from crankshaft_core.backends.generic.gather import Gather
@@ -67,13 +68,14 @@ class SiteFiles:
                 raise StagingError(f"{attempt.task.name}: {error}") from error
 
     async def with_streams(self, attempt: str, outcome: Outcome) -> Outcome:
-        """The outcome with the place and the end of the streams of the execution that ran last."""
+        """The outcome with the place and the end of the streams of the execution that ran last, and what they tell."""
         header = await self._header(attempt)
         if header is None:
             return outcome
         stdout, stderr = header.last(len(outcome.exit_codes))
         tails = await self._tails((attempt, stdout, stderr))
-        return replace(outcome, stdout=stdout, stderr=stderr, stdout_tail=tails.stdout, stderr_tail=tails.stderr)
+        found = replace(outcome, stdout=stdout, stderr=stderr, stdout_tail=tails.stdout, stderr_tail=tails.stderr)
+        return explained(found, header.around)
 
     async def read(self, attempt: str, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
         """What a stream holds from `offset` on, at most 1 MiB."""

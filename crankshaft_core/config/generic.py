@@ -113,6 +113,8 @@ class SubmitErrors(StrictTable):
     """The job may have been accepted all the same: it is looked up."""
     authentication: Regex | None = None
     """The user is not let in: submits pause."""
+    queue: Regex | None = None
+    """There is no such queue: the known ones are told, from `list_queues`."""
 
 
 class Queue(StrictTable):
@@ -149,6 +151,8 @@ class GenericConfig(CommonConfig):
     """Template that ends jobs."""
     diagnose: str | None = None
     """Template that tells how jobs ended."""
+    list_queues: str | None = None
+    """Command that prints the names of the queues, one a line. Run once, when a queue is refused."""
     job_id_regex: Regex | None = None
     """Finds the job's id in what `submit` prints; the first group is the id."""
     states: States = States()
@@ -158,7 +162,7 @@ class GenericConfig(CommonConfig):
     verdict: VerdictPatterns = VerdictPatterns()
     """Regular expressions for what `diagnose` prints: `oom`, `timeout`, `infra`, `preempted`, `cancelled`, …"""
     submit_errors: SubmitErrors = SubmitErrors()
-    """Regular expressions for what a failed submit prints: `limit`, `ambiguous`, `authentication`."""
+    """Regular expressions for what a failed submit prints: `limit`, `ambiguous`, `authentication`, `queue`."""
     locale: Locale = Locale()
     """Where the templates run."""
     shell: Annotated[str, Field(min_length=1)] = "bash"

@@ -14,6 +14,7 @@ from typing import Literal
 from crankshaft_core.backends.base import Attempt, Job, JobState, Outcome, Phase
 from crankshaft_core.backends.generic.frames import Script
 from crankshaft_core.backends.generic.gather import Allowance, Gather
+from crankshaft_core.backends.generic.known_queues import KnownQueues
 from crankshaft_core.backends.generic.launcher import Finding, Launcher
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.ledger import Ledger
@@ -23,7 +24,7 @@ from crankshaft_core.backends.generic.site_files import SiteFiles
 from crankshaft_core.backends.generic.submitting import Submitting
 from crankshaft_core.backends.generic.traces import Traces
 from crankshaft_core.backends.unanswered import Unanswered
-from crankshaft_core.errors import BackendError, SubmitDeferred, TransportError
+from crankshaft_core.errors import BackendError, SubmitDeferred, SubmitError, TransportError
 from crankshaft_core.task import Output, Verdict
 
 __all__ = ["ScriptedJobs"]
@@ -35,7 +36,8 @@ _LOOK_DELAY = 1.5
 """How often, and how many seconds apart, the system is asked who ended a command: accounting lags by 1 to 3 s."""
 
 _COUNT_EVERY = 30.0
-"""Seconds between two countings of the user's jobs."""
+_COUNT_AT_LEAST_EVERY = 600.0
+"""Seconds between two countings of the user's jobs: as many, and twice as many after each that was not answered."""
 
 
 class ScriptedJobs:
@@ -49,14 +51,17 @@ class ScriptedJobs:
         renderer: Callable[[RunPaths], Renderer],
         allowance: Allowance | None,
         keep: bool,
+        queues: KnownQueues,
         most_jobs: int | None = None,
     ) -> None:
         self._site = site
         self._launcher = launcher
         self._renderer = renderer
         self._keep = keep
+        self._queues = queues
         self._most_jobs = most_jobs
         self._next_count = 0.0
+        self._count_pause = _COUNT_EVERY
         self._files = SiteFiles(site)
         self._ledger = Ledger()
         self._traces = Traces(launcher)
@@ -78,7 +83,12 @@ class ScriptedJobs:
             return found
         self._files.remember(job)
         await self._files.bring(attempt, job.steps[0].cwd)
-        self._ids[attempt.id] = await self._submitting(job, command)
+        try:
+            self._ids[attempt.id] = await self._submitting(job, command)
+        except SubmitDeferred:
+            raise
+        except SubmitError as error:
+            raise await self._queues.named(error) from error
         self._ledger.expect([attempt.id])
         return self._ids[attempt.id]
 
@@ -168,8 +178,9 @@ class ScriptedJobs:
         """The user may have no more than so many jobs, from whatever source; counted anew twice a minute."""
         jobs = self._launcher.user_jobs
         if (jobs is None or jobs >= most) and time.monotonic() >= self._next_count:
-            self._next_count = time.monotonic() + _COUNT_EVERY
-            await self.poll([], sweep=True)
+            self._next_count = time.monotonic() + self._count_pause
+            unanswered = isinstance(await self.poll([], sweep=True), Unanswered)
+            self._count_pause = min(_COUNT_AT_LEAST_EVERY, 2 * self._count_pause) if unanswered else _COUNT_EVERY
             jobs = self._launcher.user_jobs
         if jobs is not None and jobs >= most:
             raise SubmitDeferred(

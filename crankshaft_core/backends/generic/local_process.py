@@ -20,6 +20,7 @@ from crankshaft_core.backends.generic.local_runs import LocalRun
 from crankshaft_core.backends.generic.outputs import found_here
 from crankshaft_core.backends.generic.processes import MARK, ProcessId
 from crankshaft_core.backends.generic.rendering import Renderer
+from crankshaft_core.backends.generic.room import no_room
 from crankshaft_core.errors import StagingError, SubmitError, TransportError
 from crankshaft_core.task import Output, Verdict
 
@@ -63,7 +64,7 @@ class LocalProcesses:
             return str(self._children.start(attempt.id, argv, env=env, log=job.paths.log))
         except OSError as error:
             raise SubmitError(
-                f"{self._renderer.config.name}: {attempt.task.name} cannot be started: {error}"
+                self._no_room(error) or f"{self._renderer.config.name}: {attempt.task.name} cannot be started: {error}"
             ) from error
 
     async def poll(self, jobs: Collection[Job], *, sweep: bool) -> Mapping[str, JobState]:
@@ -134,6 +135,14 @@ class LocalProcesses:
         self._children.close()
         await asyncio.get_running_loop().run_in_executor(self._chores, self._run.remove_if_empty)
         self._chores.shutdown(wait=False)
+
+    def _no_room(self, error: OSError) -> str | None:
+        """What to tell where the disk is full."""
+        config = self._renderer.config
+        begun = [path.parent.name for path in Path(self._run.paths.tasks).glob("*/start")]
+        running = sum(not self._run.ended(attempt) for attempt in begun)
+        work_dir = config.work_dir or ".crankshaft"
+        return no_room(str(error), name=config.name, work_dir=work_dir, running=running)
 
     def _state(self, job: Job) -> JobState | None:
         """What is known without asking anybody. The record is looked for after the process: it is written before."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Room", "full"]
+__all__ = ["Room", "full", "no_room"]
 
 _LINE = re.compile(r"^(\S.*?)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(\d+)%\s+(/.*)$", re.MULTILINE)
 """POSIX, df: file system, total, used, available, capacity, mount point."""
@@ -75,6 +75,19 @@ def full(said: str) -> str | None:
     """What there is no more of, if that is what somebody's error says."""
     match = _FULL.search(said)
     return match[0].lower() if match else None
+
+
+def no_room(said: str, *, name: str, work_dir: str, running: int = 0) -> str | None:
+    """What to tell a person when `said` means that `work_dir` is full; None if it means something else.
+
+    `running`: jobs that will want to write an exit record there.
+    """
+    lack = full(said)
+    if lack is None:
+        return None
+    told = f"{name}: {work_dir}: {lack}. Set work_dir to scratch or run 'crankshaft clean'"
+    jobs = "job" if running == 1 else "jobs"
+    return f"{told}. {running} running {jobs} may lose their exit record." if running else f"{told}."
 
 
 def _amount(number: int, what: str) -> str:

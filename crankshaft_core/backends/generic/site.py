@@ -11,6 +11,7 @@ from crankshaft_core.backends.generic.archive import archive
 from crankshaft_core.backends.generic.frames import Script
 from crankshaft_core.backends.generic.layout import RunPaths
 from crankshaft_core.backends.generic.local_runs import wrapper_text
+from crankshaft_core.backends.generic.room import no_room
 from crankshaft_core.config import GenericConfig
 from crankshaft_core.drivers.base import Driver
 from crankshaft_core.errors import SubmitError, TransportError
@@ -60,18 +61,27 @@ class Site:
         cut off before it told anything, and what `Driver.run` raises.
         """
         root = (await self.paths()).root
-        unpack = f"(umask 077; tar -xof -) || exit {_NOT_WRITTEN}\n" if files else ""
+        unpack = _UNPACK if files else ""
         text = f"cd {shlex.quote(root)} || exit {_NO_DIRECTORY}\n{unpack}{script.text}"
         done = await self.driver.run(text, stdin=files, timeout=timeout)
         said = done.stderr.decode("utf-8", "replace").strip()
         if done.status == _NO_DIRECTORY:
             raise TransportError(f"{self.name}: {root} is gone from {self.driver.where}")
         if done.status == _NOT_WRITTEN:
-            raise SubmitError(f"{self.name}: cannot write to {root} on {self.driver.where}: {said}")
+            running = int(done.stdout.split()[-1]) if done.stdout.split() else 0
+            raise SubmitError(
+                no_room(said, name=self.name, work_dir=self._shown_work_dir, running=running)
+                or f"{self.name}: cannot write to {root} on {self.driver.where}: {said}"
+            )
         pieces = script.pieces(done.stdout)
         if "end" not in pieces and not pieces:
             raise TransportError(f"{self.name}: {self.driver.where} gave no answer: {said[-500:]}")
         return pieces
+
+    @property
+    def _shown_work_dir(self) -> str:
+        """As a person knows it."""
+        return self._config.work_dir or (".crankshaft" if self.driver.local else "~/.crankshaft")
 
     async def _prepare(self) -> str:
         script = Script()
@@ -85,7 +95,8 @@ class Site:
         if "root" not in pieces:
             said = done.stderr.decode("utf-8", "replace").strip()
             raise SubmitError(
-                f"{self.name}: cannot make {self._config.work_dir or 'the work directory'} on {self.driver.where}: "
+                no_room(said, name=self.name, work_dir=self._shown_work_dir)
+                or f"{self.name}: cannot make {self._config.work_dir or 'the work directory'} on {self.driver.where}: "
                 f"{said or f'exit status {done.status}'}"
             )
         return pieces["root"].decode("utf-8", "surrogateescape").rstrip("\n")
@@ -100,8 +111,24 @@ def _work_dir(config: GenericConfig, driver: Driver) -> str:
     return shlex.quote(config.work_dir)
 
 
+_UNPACK = f"""\
+(export LC_ALL=C; umask 077; tar -xof - && printf '%65536s' '' >.room && : >.room) || {{
+  ck_n=0 # jobs that have begun and have left no record
+  for ck_file in tasks/*/start; do
+    ck_attempt=${{ck_file%/start}} ck_attempt=${{ck_attempt#tasks/}}
+    [ -L "$ck_file" ] || [ -e "$ck_file" ] || continue
+    [ -e "done/$ck_attempt" ] || [ -e "seen/$ck_attempt" ] || ck_n=$((ck_n + 1))
+  done
+  echo "$ck_n"
+  exit {_NOT_WRITTEN}
+}}
+"""
+"""Where there is no room left for a few lines, there is none either for the id that a submit prints: a job that nobody
+knows of would run."""
+
 _PREPARE = r"""
 umask 077
+export LC_ALL=C
 work_dir={work_dir} run={run}
 if [ ! -d "$work_dir" ]; then
   mkdir -p -- "$work_dir" || exit

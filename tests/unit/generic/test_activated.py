@@ -16,7 +16,7 @@ def test_one_made_by_its_path_is_named_by_its_directory() -> None:
 
 
 def test_a_virtual_environment_is_named() -> None:
-    assert left_behind({"VIRTUAL_ENV": "/home/u/rna"}, {}, prologue="") == "Virtual environment 'rna'"
+    assert left_behind({"VIRTUAL_ENV": "/proj/rna"}, {}, prologue="") == "Virtual environment 'rna'"
 
 
 def test_one_whose_path_is_passed_is_there() -> None:

@@ -165,6 +165,7 @@ async def test_everything_is_private(system: GenericConfig, tmp_path: Path) -> N
         str(path.relative_to(run_dir(tmp_path))): path.lstat().st_mode & 0o777 for path in run_dir(tmp_path).iterdir()
     }
     assert modes == {
+        ".room": 0o600,
         "commands.log": 0o600,
         "done": 0o700,
         "seen": 0o700,

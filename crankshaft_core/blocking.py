@@ -124,6 +124,13 @@ class BlockingEngine:
         if jobs:
             raise CancelUnconfirmed(f"not confirmed to have ended: {', '.join(jobs)}", job_ids=jobs)
 
+    def detach(self) -> None:
+        """As `Engine.detach`, for an engine with a journal of its own; futures that are not done are cancelled."""
+        if self._journal is None:
+            raise EngineError("only an engine with a journal of its own can leave its jobs to a later one")
+        running = self._running
+        asyncio.run_coroutine_threadsafe(running.engine.detach(), running.loop).result()
+
     def __enter__(self) -> Self:
         if self._thread is not None:
             raise EngineError("the engine is entered already")

@@ -78,6 +78,12 @@ class Books:
             jobs = [job for error in errors for job in error.job_ids]
             raise CancelUnconfirmed("\n".join(map(str, errors)), job_ids=jobs)
 
+    def leave(self) -> None:
+        """Let go of everything, and let what is not done run on."""
+        with contextlib.closing(self):
+            for book in self.all:
+                book.engine.detach()
+
     def close(self) -> None:
         """End what is not done, and let go of everything. Raises CancelUnconfirmed."""
         with self._stack:

@@ -76,7 +76,7 @@ class Executor(RealExecutor):
 
         from crankshaft_core.errors import CrankshaftError
 
-        if self._settings.sigterm == "cancel":
+        if self._settings.sigterm != "finish":
             self._sigterm.install()
         info = SubmittedJobInfo(job)
         self.report_job_submission(info)
@@ -90,6 +90,10 @@ class Executor(RealExecutor):
         from crankshaft_core.errors import CrankshaftError
         from snakemake_executor_crankshaft.impatience import noticed
 
+        reason = self._reason_to_leave()
+        if reason is not None:
+            self._leave(reason)
+            return
         try:
             with noticed() as impatience:
                 count = len(self._run.live())
@@ -149,6 +153,23 @@ class Executor(RealExecutor):
     def _cores(self, job: Any) -> int | str:
         """What the job asked for, and was given; or `--cores`, since threads may be a fraction of those."""
         return max(1, job.threads) if self.cores == "all" else self.cores
+
+    def _reason_to_leave(self) -> str | None:
+        """Why jobs run on without this Snakemake, if they do."""
+        from snakemake_executor_crankshaft.allocation import end_of_allocation
+
+        if not self._sigterm.arrived:
+            return None
+        return "SIGTERM" if self._settings.sigterm == "leave" else end_of_allocation(os.environ)
+
+    def _leave(self, reason: str) -> None:
+        self._open = False
+        try:
+            left = ", ".join(self._run.leave()) or "nothing"
+            advice = "Started again with --rerun-incomplete, Snakemake takes it up; `crankshaft cancel` ends it."
+            self.logger.info(f"{reason}. Left running: {left}. {advice}")
+        finally:
+            self._sigterm.remove()
 
     def _inner_run(self, job: Any) -> InnerRun:
         from snakemake_executor_crankshaft.arguments import split_arguments

@@ -157,7 +157,17 @@ class Run:
 
     def live(self) -> list[str]:
         """The jobs that are not done, by name and the system's own id."""
-        return sorted(f"{future.name} ({future.backend} {future.job_id or 'queued'})" for future in tuple(self._live))
+        return sorted(map(_shown, tuple(self._live)))
+
+    def leave(self) -> list[str]:
+        """Let go of the backends, and leave to a later run what runs there: it is returned. Nothing is reported."""
+        self._reporter.silence()
+        left = sorted(_shown(future) for future in tuple(self._live) if future.job_id)
+        try:
+            self._books.leave()
+        finally:
+            self._reporter.close()
+        return left
 
     def close(self) -> None:
         """Report what is done, and let go of the backends. What still runs is cancelled."""
@@ -270,6 +280,10 @@ def _limit(backend: BackendConfig, jobs: int | None) -> str:
     if jobs is None or jobs > backend.max_tasks:
         return f"backend {backend.name!r}: at most {backend.max_tasks} jobs at once (its max_tasks)"
     return f"backend {backend.name!r}: at most {jobs} jobs at once (--jobs)"
+
+
+def _shown(future: TaskFuture) -> str:
+    return f"{future.name} ({future.backend} {future.job_id or 'queued'})"
 
 
 def _rules(job: Job) -> str:

@@ -71,9 +71,10 @@ class ExecutorSettings(ExecutorSettingsBase):
     sigterm: str = field(
         default="cancel",
         metadata={
-            "help": "What SIGTERM does: 'cancel' ends all jobs, as Ctrl-C does; 'finish' starts no new ones and "
-            "waits for those that run, which is what Snakemake does by itself.",
-            "choices": ["cancel", "finish"],
+            "help": "What SIGTERM does: 'cancel' ends all jobs, as Ctrl-C does; but where Snakemake is a Slurm job "
+            "itself and its time is up, they run on. 'leave' has them run on in any case, for a later Snakemake to "
+            "take up. 'finish' starts no new ones and waits for those that run, as Snakemake does by itself.",
+            "choices": ["cancel", "finish", "leave"],
         },
     )
 

@@ -20,11 +20,13 @@ class SigtermCancels:
     def __init__(self) -> None:
         self._installed = False
         self._before: object = None
+        self.arrived = False
+        """It was SIGTERM that ended the workflow."""
 
     def install(self) -> None:
         """Take over from the handler that is there. Again: nothing."""
         if not self._installed and threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, _leave)
+            self._before = signal.signal(signal.SIGTERM, self._leave)
             self._installed = True
 
     def remove(self) -> None:
@@ -33,7 +35,7 @@ class SigtermCancels:
             signal.signal(signal.SIGTERM, self._before)  # type: ignore[arg-type] # as signal.signal returned it
             self._installed = False
 
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Snakemake's scheduler cancels everything on SystemExit, as on KeyboardInterrupt."""
-    raise SystemExit(128 + signal.SIGTERM)
+    def _leave(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        """Snakemake's scheduler cancels everything on SystemExit, as on KeyboardInterrupt."""
+        self.arrived = True
+        raise SystemExit(128 + signal.SIGTERM)

@@ -106,6 +106,13 @@ class Engine:
             live.cancel()
         await self._confirmed(lives)
 
+    async def detach(self) -> None:
+        """Leave as a killed client does, but for tidiness: jobs run on, and an engine of the same journal has them.
+
+        Tasks that are not done count as cancelled here. Leaving the context afterwards does nothing more.
+        """
+        await self._close()
+
     def script(self, backend: str | None, task: Task) -> str:
         """What submitting the task would run. Submits nothing."""
         config = self._config.choose(backend)
@@ -149,6 +156,8 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._journal is None:
+            return  # detached
         lives = list(self._lives)
         try:
             for live in lives:

@@ -102,6 +102,22 @@ def test_sigterm_may_let_running_jobs_finish(workflow: Workflow) -> None:
     assert not workflow.exists("b.txt")
 
 
+def test_sigterm_may_leave_jobs_running_for_the_next_snakemake(workflow: Workflow) -> None:
+    workflow.write("""
+        rule a:
+            output: "a.txt"
+            shell: "echo run >> count; touch a.began; until test -e go; do sleep 0.1; done; touch {output}"
+    """)
+    process = workflow.start("--crankshaft-direct", "--crankshaft-sigterm", "leave")
+    until(lambda: workflow.exists("a.began"))
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert "SIGTERM. Left running: a (local " in said
+    (workflow.dir / "go").touch()
+    workflow.run("--crankshaft-direct", "--rerun-incomplete")
+    assert workflow.read("count").split() == ["run"]
+
+
 def test_a_failed_job_lets_the_others_finish(workflow: Workflow) -> None:
     workflow.write("""
         rule all:

@@ -89,6 +89,19 @@ def test_engine_cancel_names_what_was_not_confirmed(engine: BlockingEngine, syst
         engine.cancel()
 
 
+def test_what_is_left_running_was_not_told_to_end(engine: BlockingEngine, system: System) -> None:
+    future = engine.spawn("m", task())
+    until(lambda: future.job_id)
+    engine.detach()
+    assert future.cancelled()
+    assert "cancel" not in system.calls
+
+
+def test_only_an_engine_with_a_journal_of_its_own_leaves_jobs_running(local: Config) -> None:
+    with BlockingEngine(local) as engine, pytest.raises(EngineError, match="a journal of its own"):
+        engine.detach()
+
+
 def test_a_task_can_be_spawned_from_a_subscriber(engine: BlockingEngine, system: System) -> None:
     system.instant = True
     spawned: list[object] = []

@@ -36,6 +36,19 @@ async def test_a_live_task_is_attached_to_and_not_run_again(start: StartEngine, 
     assert list(system.runs.values()) == [1]
 
 
+async def test_what_an_engine_detached_from_runs_on_and_is_attached_to(start: StartEngine, system: System) -> None:
+    async with start() as engine:
+        handle = engine.spawn("m", task(), key="a")
+        await until(lambda: handle.job_id)
+        await engine.detach()
+    assert handle.done()
+    async with start() as engine:
+        again = engine.spawn("m", task(), key="a")
+        system.end(next(iter(system.records)))
+        assert (await again).ok
+    assert list(system.runs.values()) == [1]
+
+
 async def test_a_task_that_ended_meanwhile_is_not_run_again(start: StartEngine, system: System) -> None:
     engine = await start().__aenter__()
     engine.spawn("m", task(), key="a")

@@ -54,7 +54,8 @@ def failure_of(outcome: TaskResult | BaseException, rules: Iterable[str], given:
     """Why the task did not do its work; None if it did. `rules` are those of its job, which had what was `given`."""
     if isinstance(outcome, TaskResult):
         hint = not_found(outcome, given, os.environ)
-        return None if outcome.ok else _with_output(_plain(outcome).failure_message(), outcome, hint)
+        said = dataclasses.replace(outcome, detail="") if hint else outcome  # the core's words, and more of them
+        return None if outcome.ok else _with_output(_plain(said).failure_message(), outcome, hint)
     if isinstance(outcome, BackendError) and outcome.result is not None:
         result = outcome.result
         summary = _too_little(result, rules, given.resources) if result.verdict in _RAISE else _summary(outcome, result)

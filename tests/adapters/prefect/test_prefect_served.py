@@ -1,4 +1,4 @@
-"""Flows that a server starts: configured by variables, cancelled from the API."""
+"""Flows that a server starts, by `serve` and by the worker of a process work pool: configured, cancelled from the API."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
@@ -45,36 +46,65 @@ prologue = "export SITE={name}"
 """
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, prefect_url: str, _prefect_home: Path) -> Iterator[UUID]:
-    """The deployment of a flow that one process serves; all that it knows of backends is in its variables."""
+SERVE = [sys.executable, "staying.py"]
+WORKER = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "cluster", "--type", "process"]
+
+
+@pytest.fixture(scope="module", params=["served", "pooled"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prefect_url: str, _prefect_home: Path
+) -> Iterator[UUID]:
+    """The deployment of a flow that one process serves, or starts as a pool's worker.
+
+    All that it knows of backends is in the process's variables.
+    """
     place = tmp_path_factory.mktemp("served")
     (place / "staying.py").write_text(FLOW)
+    if request.param == "pooled":
+        deploy(place)
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {
             "PREFECT_API_URL": prefect_url,
             "PREFECT_HOME": str(_prefect_home),
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_PREFETCH_SECONDS": "1",
             "XDG_STATE_HOME": str(place / "state"),
-            "CRANKSHAFT_BACKEND": "cluster",
+            "CRANKSHAFT_BACKEND": "laptop" if request.param == "pooled" else "cluster",
             "CRANKSHAFT_CONFIG_TOML": "".join(
                 BACKEND.format(name=name, work=place / "work") for name in ("laptop", "cluster")
             ),
         }.items():
             environment.setenv(name, value)
-        serving = subprocess.Popen([sys.executable, "staying.py"], cwd=place)
+        serving = subprocess.Popen(WORKER if request.param == "pooled" else SERVE, cwd=place)
     try:
-        until(lambda: deployment() is not None)
-        yield deployment()
+        until(lambda: deployment(request.param) is not None)
+        yield deployment(request.param)
     finally:
         serving.terminate()
         serving.wait(60)
 
 
-def deployment() -> UUID | None:
+def deploy(place: Path) -> None:
+    """For the worker of a pool, as `prefect deploy` would; what the deployment sets overrides the worker's variables."""
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="cluster", type="process"))
+        flow = client.create_flow_from_name("staying")
+        client.create_deployment(
+            flow,
+            "pooled",
+            entrypoint="staying.py:staying",
+            path=str(place),
+            work_pool_name="cluster",
+            job_variables={"env": {"CRANKSHAFT_BACKEND": "cluster"}},
+            parameter_openapi_schema={},
+        )
+
+
+def deployment(name: str) -> UUID | None:
     with get_client(sync_client=True) as client:
         try:
-            return client.read_deployment_by_name("staying/served").id
+            return client.read_deployment_by_name(f"staying/{name}").id
         except ObjectNotFound:
             return None
 

@@ -1,4 +1,4 @@
-"""Flows that a server starts, by `serve` and by the worker of a process work pool: configured, cancelled from the API."""
+"""Flows that a server starts, by `serve` or by the worker of a process pool: configured, cancelled from the API."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def served(
 
 
 def deploy(place: Path) -> None:
-    """For the worker of a pool, as `prefect deploy` would; what the deployment sets overrides the worker's variables."""
+    """For the worker of a pool, as `prefect deploy` would; what it sets overrides the worker's variables."""
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="cluster", type="process"))
         flow = client.create_flow_from_name("staying")

@@ -146,7 +146,9 @@ class Connection:
             raise AuthenticationError(str(error)) from error
         except TransportError as error:
             self._forget(link, str(error).removeprefix(f"{self.where}: "))
-            raise
+            if not self._worked:
+                raise
+            raise TransportError(f"{self.where}: {self._history()}") from error
         except BaseException as error:
             self._forget(link, str(error))
             raise

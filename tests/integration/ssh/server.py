@@ -79,11 +79,13 @@ class Server:
 
     def hang_up(self) -> None:
         """End all connections, as a network does: without a word."""
-        for child in children(self.process.pid):
-            for process in (*children(child), child):
-                with suppress(ProcessLookupError, FileNotFoundError):  # it ends just now
-                    if command(process) == "sshd":  # its unprivileged half too; a shell goes on
-                        os.kill(process, signal.SIGKILL)
+        _end(children(self.process.pid))
+
+    def go_away(self) -> None:
+        """End all connections, and let nobody in any more."""
+        sessions = children(self.process.pid)
+        self.stop()
+        _end(sessions)
 
     def sessions(self) -> int:
         """Connections that are open."""
@@ -119,6 +121,14 @@ def serving(folder: Path, **rules: str) -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+def _end(sessions: list[int]) -> None:
+    for child in sessions:
+        for process in (*children(child), child):
+            with suppress(ProcessLookupError, FileNotFoundError):  # it ends just now
+                if command(process) == "sshd":  # its unprivileged half too; a shell goes on
+                    os.kill(process, signal.SIGKILL)
 
 
 def sshd() -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from crankshaft_core.backends.base import Cleaning, Leftover
+from crankshaft_core.backends.base import Backend, Cleaning, Leftover
 from crankshaft_core.cli import exit_codes
 from crankshaft_core.cli.arguments import Invocation
 from crankshaft_core.cli.asking import NO_RUN, opened
@@ -90,18 +92,38 @@ def _cleaning(
 
 
 async def _clean(config: Config, names: Sequence[str], cleaning: Cleaning) -> list[_Place]:
-    """One after the other: two backends may have their work directory in common."""
-    return [await _clean_one(config, name, cleaning) for name in names]
+    """Ask all of them first, since two may have a work directory or a storage in common; then clean one by one."""
+    async with AsyncExitStack() as stack:
+        asked = [(name, await _asked(stack, config, name)) for name in names]
+        live = {run: name for name, answer in asked if answer is not None for run in answer[1]}
+        held = {run: f"has live jobs on {name}, or may have" for run, name in live.items()}
+        cleaning = dataclasses.replace(cleaning, held={**held, **cleaning.held})
+        return [await _cleaned(name, answer, cleaning) for name, answer in asked]
 
 
-async def _clean_one(config: Config, name: str, cleaning: Cleaning) -> _Place:
+async def _asked(stack: AsyncExitStack, config: Config, name: str) -> tuple[Backend, frozenset[str]] | None:
+    """The backend, and the runs of which something may be alive there; None if it could not be asked."""
     try:
-        async with opened(config, name, NO_RUN) as backend:
-            live = frozenset(item.job.run for item in await backend.shown())
-            return _Place(name, True, live, await backend.clean(cleaning))
+        backend = await stack.enter_async_context(opened(config, name, NO_RUN))
+        return backend, frozenset(item.job.run for item in await backend.shown())
     except (BackendError, ConfigError) as error:
-        say(f"{name}: {str(error).removeprefix(f'{name}: ')}. Nothing of it was removed")
+        _say(name, error)
+        return None
+
+
+async def _cleaned(name: str, answer: tuple[Backend, frozenset[str]] | None, cleaning: Cleaning) -> _Place:
+    if answer is None:
         return _Place(name, answered=False)
+    backend, live = answer
+    try:
+        return _Place(name, True, live, await backend.clean(cleaning))
+    except BackendError as error:
+        _say(name, error)
+        return _Place(name, answered=False)
+
+
+def _say(name: str, error: Exception) -> None:
+    say(f"{name}: {str(error).removeprefix(f'{name}: ')}. Nothing more of it was removed")
 
 
 def _is_of(journal: Found, backend: str | None) -> bool:

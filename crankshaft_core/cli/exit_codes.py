@@ -6,7 +6,7 @@ and `docker run` use for theirs:
 ======= =====================================================================================
 0       all right
 1       `run --file`: some tasks did not succeed; `check`: some backend is not usable; `cancel`: some end
-        is not confirmed; `login`: no connection
+        is not confirmed; `clean`: some backend could not be asked; `login`: no connection
 2       wrong use, or a wrong configuration (every command but `run`)
 125     `run`: Crankshaft or the backend failed, not COMMAND: wrong use, wrong configuration,
         refused, lost, out of memory, time limit, cancelled by somebody else, ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from crankshaft_core.backends.base import Cleaning, Job, JobState, Leftover, Pha
 from crankshaft_core.backends.docker.answers import Json, part, texts
 from crankshaft_core.backends.docker.chain import Listed, grouped, standing
 from crankshaft_core.backends.docker.client import DockerClient
-from crankshaft_core.backends.docker.labels import DIRECTORY, RUN, TASK
+from crankshaft_core.backends.docker.labels import ATTEMPT, DIRECTORY, RUN, TASK
 from crankshaft_core.backends.docker.ran import from_container, seconds
 from crankshaft_core.backends.docker.swarm import by_attempt, is_over, phase_of
 from crankshaft_core.backends.leavings import is_run, run_of
@@ -35,6 +35,8 @@ class _Run:
 
     live: bool = False
     ours: bool = False
+    elsewhere: bool = False
+    """An attempt has no result yet, and no container on this engine."""
     changed: float = 0.0
     things: list[tuple[str, float | None, Removal]] = field(default_factory=list[tuple[str, float | None, Removal]])
 
@@ -64,12 +66,14 @@ class Leftovers:
     async def clean(self, cleaning: Cleaning) -> Sequence[Leftover]:
         """As `Backend.clean`."""
         runs: dict[str, _Run] = {}
-        for name, thing in await self._labelled():
+        labelled = await self._labelled()
+        here = {_labels(item).get(ATTEMPT, "") for _, (_, item) in labelled}
+        for name, thing in labelled:
             if cleaning.concerns(name):
                 await self._take_note(runs.setdefault(name, _Run()), thing)
         for path in await self._client.work(lambda: list(_run_directories(self._work_dir))):
             if cleaning.concerns(path.name):
-                await self._note_directory(runs.setdefault(path.name, _Run()), path)
+                await self._note_directory(runs.setdefault(path.name, _Run()), path, here)
         return [found for name, run in runs.items() for found in await self._go_through(name, run, cleaning)]
 
     async def _labelled(self) -> list[tuple[str, tuple[str, Json]]]:
@@ -111,9 +115,10 @@ class Leftovers:
         if _OF_A_SERVICE not in _labels(item):
             run.things.insert(0, (f"container {name}", None, lambda: self._client.remove(name)))
 
-    async def _note_directory(self, run: _Run, path: Path) -> None:
+    async def _note_directory(self, run: _Run, path: Path, here: Collection[str]) -> None:
         size, changed = await self._client.work(lambda: _measured(path))
         run.ours = True
+        run.elsewhere = any(attempt.name not in here and not _has_result(attempt) for attempt in _attempts(path))
         run.touch(changed)
         run.things.append((f"directory {path}", size, lambda: self._client.work(lambda: _remove(path))))
 
@@ -123,6 +128,8 @@ class Leftovers:
         if not kept and not run.ours and not cleaning.claims(name):
             kept = f"may be somebody else's: its directory is not here. If it is yours: --run {name}"
         kept = kept or cleaning.spares(name, idle)
+        if not kept and run.elsewhere and cleaning.only != name:
+            kept = f"an attempt has no result and no container here. If it has none on another engine: --run {name}"
         young = cleaning.is_young(name, idle)
         return [
             Leftover(what, name, size, kept or await _removed(removal, dry_run=cleaning.dry_run), young)
@@ -181,6 +188,11 @@ def _run_directories(work_dir: Path) -> Iterator[Path]:
 
 def _attempts(run: Path) -> Iterator[Path]:
     return (path for path in sorted(run.iterdir()) if run_of(path.name) == run.name and not path.is_symlink())
+
+
+def _has_result(attempt: Path) -> bool:
+    """Its streams were saved, which is done when it has ended."""
+    return (attempt / "stdout").exists()
 
 
 def _measured(run: Path) -> tuple[float, float]:

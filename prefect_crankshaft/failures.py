@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from crankshaft_core.errors import CrankshaftError, OutOfMemoryError, TimeLimitError
+from crankshaft_core.not_found import NOT_FOUND, what_was_not_found
 from crankshaft_core.task import TaskResult
 
 __all__ = ["JobCrashed", "JobEnded", "RemoteTraceback", "advised", "crash_message"]
@@ -38,10 +39,12 @@ def advised(error: CrankshaftError) -> str:
 
 def crash_message(ended: TaskResult, *, image: str | None, python: str) -> str:
     """One line for a person, with the backend's job id, how it ended and the tail of its stderr."""
-    needed = ".".join(map(str, sys.version_info[:2]))
-    if ended.exit_code == 127:
+    said = what_was_not_found(ended.stderr_tail)
+    if ended.exit_code == NOT_FOUND and "shared library" not in said:
         where = f"image {image!r}" if image else f"{ended.backend}{f' ({ended.node})' if ended.node else ''}"
-        return f"{where} has no {python}; this flow needs Python {needed} there. {_tail(ended)}".rstrip()
+        needed = "Python {}.{}".format(*sys.version_info)
+        advice = f"{where} has no {python}; this flow needs {needed} {'in the image' if image else 'there'}."
+        return advice if said else f"{advice} {_tail(ended)}".rstrip()
     return (
         f"{ended.failure_message()} (no result was left)" if not ended.ok else f"{ended.name}: its result was cut short"
     )

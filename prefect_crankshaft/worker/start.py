@@ -3,19 +3,20 @@
 PAYLOAD is a line with the version of Python it was made by, a pickled head and pickled calls; head and calls stand each
 behind their length. The head: code, the modules of this package, compiled; path, what to put on sys.path; roots,
 likewise, at its end; cwd, where to run; isolate, a process for each call; key, for the records in RESULT.
-"""
 
-from __future__ import annotations
+This file alone is read by whatever Python an image happens to have, if only to say that it is not the one that the flow
+needs: its syntax is that of Python 3.6.
+"""
 
 import marshal
 import os
 import sys
 from _pickle import loads
+from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # known by this name to type checkers
     from collections.abc import Iterator, Mapping
-    from types import ModuleType
     from typing import Any, BinaryIO
 
 
@@ -25,7 +26,7 @@ def main(payload_path: str, result_path: str) -> None:
     with open(payload_path, "rb") as payload:  # noqa: PTH123 - likewise
         check_version(payload.readline().decode().strip())
         packed_head, *calls = blobs(payload)
-    head: dict[str, Any] = loads(packed_head)
+    head = loads(packed_head)
     provide(head["code"])
     enter(head, os.path.dirname(payload_path))  # noqa: PTH120 - likewise
     sys.modules["prefect_crankshaft.worker.calls"].run(calls, result_path, head["key"], isolate=head["isolate"])
@@ -37,21 +38,23 @@ def check_version(made_by: str) -> None:
         sys.exit(f"this flow needs Python {made_by}; here is {sys.version.split()[0]} ({sys.executable})")
 
 
-def blobs(file: BinaryIO) -> Iterator[bytes]:
+def blobs(file: "BinaryIO") -> "Iterator[bytes]":
     """What stands in the file, each behind its length."""
-    while length := file.read(8):
+    length = file.read(8)
+    while length:
         yield file.read(int.from_bytes(length, "big"))
+        length = file.read(8)
 
 
-def provide(compiled: Mapping[str, bytes]) -> None:
+def provide(compiled: "Mapping[str, bytes]") -> None:
     """The modules of this package by their names: imports find them, and the package itself need not be there."""
     for name, code in compiled.items():
-        module: ModuleType = type(sys)(name)
+        module = ModuleType(name)
         sys.modules[name] = module
         exec(marshal.loads(code), vars(module))  # noqa: S102, S302 - made by the flow that runs us
 
 
-def enter(head: Mapping[str, Any], here: str) -> None:
+def enter(head: "Mapping[str, Any]", here: str) -> None:
     """The modules that came along, the flow's working directory, and a Prefect that reaches for no server."""
     sys.path[:0] = [os.path.join(here, entry) for entry in head["path"]]  # noqa: PTH118 - likewise
     sys.path.extend(entry for entry in head["roots"] if entry not in sys.path)

@@ -155,7 +155,8 @@ def test_no_python_there_is_said_so(runner: CrankshaftTaskRunner) -> None:
 
     state = final(runner, never)
     assert state.name == "Crashed"
-    assert "has no python9.9; this flow needs Python" in str(state.message)
+    needed = "Python {}.{}".format(*sys.version_info)
+    assert f"has no python9.9; this flow needs {needed} there." in str(state.message)
 
 
 def test_another_version_of_python_is_said_so(runner: CrankshaftTaskRunner, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,7 +144,8 @@ def test_an_image_without_python_is_named(docker_engine: ContainerEngine, tmp_pa
     with CrankshaftTaskRunner("box", config=config, image="busybox:local") as runner:
         state = final(runner.submit(hungry, {"mib": 1}))
     assert state.name == "Crashed"
-    assert "image 'busybox:local' has no python3; this flow needs Python" in str(state.message)
+    needed = "Python {}.{}".format(*sys.version_info)
+    assert str(state.message).endswith(f"image 'busybox:local' has no python3; this flow needs {needed} in the image.")
 
 
 def test_a_container_out_of_memory_says_its_limit(docker_engine: ContainerEngine, tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import hmac
 import pickle
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
 
+from prefect_crankshaft.worker import start
 from prefect_crankshaft.worker.reading import MAKERS, dumped, loaded
 from prefect_crankshaft.worker.records import mac
 
@@ -87,6 +90,12 @@ def test_modules_and_types_are_found(read: Callable[[object], Any]) -> None:
 
 def test_the_names_are_those_of_cloudpickle() -> None:
     assert [name for name in MAKERS if not hasattr(cloudpickle.cloudpickle, name)] == []
+
+
+def test_any_python_can_read_how_it_starts() -> None:
+    source = Path(start.__file__).read_text()
+    assert ast.parse(source, feature_version=(3, 6))
+    assert "__future__" not in source
 
 
 def test_plain_data_is_pickled_plainly() -> None:

@@ -177,6 +177,7 @@ def _logs(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [
         add("id", metavar="ID", help="as `crankshaft jobs` lists it; or the backend's job id, or the task's name"),
         add("-f", "--follow", action="store_true", help="go on until the task has ended"),
+        add("--json", action="store_true", help='a line {"stream": …, "text": …} for each piece'),
         *_where_from(parser),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from crankshaft_core.backends.base import Backend, Phase
 from crankshaft_core.cli import exit_codes
 from crankshaft_core.cli.arguments import Invocation
 from crankshaft_core.cli.asking import opened
-from crankshaft_core.cli.streaming import STREAMS, Relay, Stream, writer
+from crankshaft_core.cli.streaming import STREAMS, Relay, Stream, Writer, json_writer, writer
 from crankshaft_core.cli.tasks_noted import Noted, chosen, noted
 from crankshaft_core.cli.terminal import say
 from crankshaft_core.config import Config
@@ -26,18 +26,18 @@ def main(invocation: Invocation) -> int:
     options = invocation.options
     config = Config.load(options.config)
     (task,) = chosen(noted(options), [options.id])
-    return asyncio.run(_show(config, task, follow=options.follow))
+    return asyncio.run(_show(config, task, json_writer if options.json else writer, follow=options.follow))
 
 
-async def _show(config: Config, task: Noted, *, follow: bool) -> int:
-    if await _show_files(task):
+async def _show(config: Config, task: Noted, write_to: Callable[[Stream], Writer], *, follow: bool) -> int:
+    if await _show_files(task, write_to):
         return exit_codes.OK
     async with opened(config, task.entry.backend, task.run) as backend:
         ended = asyncio.Event()
         if not follow:
             ended.set()
         source = _Written(backend, task)
-        relays = [Relay(source, stream) for stream in STREAMS]
+        relays = [Relay(source, stream, write=write_to(stream)) for stream in STREAMS]
         async with asyncio.TaskGroup() as group:
             shown = [group.create_task(relay.run(ended)) for relay in relays]
             watching = group.create_task(_until_ended(backend, task, ended))
@@ -48,7 +48,7 @@ async def _show(config: Config, task: Noted, *, follow: bool) -> int:
     return exit_codes.OK
 
 
-async def _show_files(task: Noted) -> bool:
+async def _show_files(task: Noted, write_to: Callable[[Stream], Writer]) -> bool:
     """The streams of a task that is done, where their files are on this machine."""
     outcome: Mapping[str, str] = json.loads(task.entry.outcome or "{}")
     files: dict[Stream, Path] = {stream: Path(outcome[stream]) for stream in STREAMS if stream in outcome}
@@ -56,7 +56,7 @@ async def _show_files(task: Noted) -> bool:
         return False
     for stream, file in files.items():
         if file.is_file():
-            await writer(stream)(file.read_bytes())
+            await write_to(stream)(file.read_bytes())
     return True
 
 

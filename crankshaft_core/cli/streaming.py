@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
@@ -12,8 +14,10 @@ from crankshaft_core.cli.pipes import write_all
 from crankshaft_core.cli.terminal import say
 from crankshaft_core.errors import BackendError
 
-__all__ = ["STREAMS", "Readable", "Relay", "Stream", "writer"]
+__all__ = ["STREAMS", "Readable", "Relay", "Stream", "Writer", "json_writer", "writer"]
 
+Writer = Callable[[bytes], Awaitable[None]]
+"""Writes what a task has written."""
 Stream = Literal["stdout", "stderr"]
 STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
 
@@ -34,11 +38,12 @@ class Readable(Protocol):
 
 
 class Relay:
-    """Copies one stream of a task to ours of the same name."""
+    """Copies one stream of a task to `write`; without that to ours of the same name."""
 
-    def __init__(self, source: Readable, stream: Stream) -> None:
+    def __init__(self, source: Readable, stream: Stream, *, write: Writer | None = None) -> None:
         self._source = source
         self._stream: Stream = stream
+        self._write = write
         self._offset = 0
         self.shown = 0
         """How many bytes were copied."""
@@ -49,7 +54,7 @@ class Relay:
 
     async def run(self, ended: asyncio.Event) -> None:
         """Copy until `ended` is set and all of it is there. Raises BrokenPipeError if nobody reads ours."""
-        write = writer(self._stream)
+        write = self._write or writer(self._stream)
         pause = _SHORTEST
         while True:
             is_last = ended.is_set()  # asked before reading: what is there after the end is all there will be
@@ -76,13 +81,26 @@ class Relay:
         return data
 
 
-def writer(stream: Stream) -> Callable[[bytes], Awaitable[None]]:
+def writer(stream: Stream) -> Writer:
     """What writes to our own stream of that name."""
     ours = sys.stdout if stream == "stdout" else sys.stderr
     ours.flush()
 
     async def write(data: bytes) -> None:
         await write_all(ours.fileno(), data)
+
+    return write
+
+
+def json_writer(stream: Stream) -> Writer:
+    """What writes `{"stream": …, "text": …}` a line to standard output. What is no UTF-8 is replaced."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    sys.stdout.flush()
+
+    async def write(data: bytes) -> None:
+        text = decoder.decode(data)
+        if text:
+            await write_all(sys.stdout.fileno(), json.dumps({"stream": stream, "text": text}).encode() + b"\n")
 
     return write
 

@@ -46,6 +46,11 @@ def test_what_it_has_written_is_shown(crankshaft, left):
     assert crankshaft.run("logs", "long").stdout == b"begun\n"
 
 
+def test_what_it_has_written_is_shown_as_json(crankshaft, left):
+    said = crankshaft.run("logs", "long", "--json").stdout
+    assert [json.loads(line) for line in said.splitlines()] == [{"stream": "stdout", "text": "begun\n"}]
+
+
 def test_what_it_goes_on_to_write_is_followed_to_the_end(crankshaft, marker, tmp_path):
     _started(crankshaft, marker, f"echo begun; until test -e {tmp_path}/go; do sleep 0.1; done; echo ended", kill=True)
     reader = crankshaft.start("logs", "--follow", "long")

@@ -9,7 +9,8 @@ from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
-from crankshaft_core.config import BackendConfig, Config, DockerConfig, Mount
+from crankshaft_core.config import BackendConfig, Config, DockerConfig, GenericConfig, Mount
+from snakemake_executor_crankshaft.images import container_of, in_image
 from snakemake_executor_crankshaft.interface import SingleJob
 from snakemake_executor_crankshaft.surroundings import Surroundings
 
@@ -32,12 +33,24 @@ def hidden_from(backend: BackendConfig, surroundings: Surroundings, job: SingleJ
     """What a job there needs of this machine's files and does not see, a line each. None: whatever the job."""
     here = surroundings.work_dir
     if here is None or not isinstance(backend, DockerConfig):
-        return []
+        return _hidden_in_image(backend, here, job)
     hidden = [path for path in (here, *surroundings.sources) if not _seen(backend, path)]
     if job is not None and not hidden:
         paths = (os.path.normpath(Path(here, file)) for file in _files_of(job))
         hidden = [path for path in paths if not _seen(backend, path)]
     return [_hidden(backend.name, path, is_file=job is not None) for path in hidden]
+
+
+def _hidden_in_image(backend: BackendConfig, here: str | None, job: SingleJob | None) -> list[str]:
+    """On a Generic backend a job whose rule names an image sees the working directory, and what is mounted."""
+    if here is None or job is None or not isinstance(backend, GenericConfig) or backend.container is None:
+        return []
+    if not in_image(backend, container_of(job, job.rule.workflow)):
+        return []
+    mounts = (*backend.mounts, Mount(source=here, target=here))
+    paths = (os.path.normpath(Path(here, file)) for file in _files_of(job))
+    hidden = [path for path in paths if not any(_shows(mount, path) for mount in mounts)]
+    return [_hidden(backend.name, path, is_file=True) for path in hidden]
 
 
 def brings_this_python(backend: BackendConfig, surroundings: Surroundings) -> bool:

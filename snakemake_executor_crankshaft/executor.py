@@ -187,7 +187,7 @@ class Executor(RealExecutor):
         )
         precommand = self._run.shipping.precommand(spawned.precommand(executor_common_settings=self.common_settings))
         container = container_of(job, self.workflow)
-        if self._run.brings_this_python(job):
+        if self._run.brings_this_python(job, container):
             return InnerRun(sys.executable, self._snakefile(), arguments, precommand, container)
         return InnerRun("python", self._snakefile(), of_the_image(arguments, self._storages()), precommand, container)
 

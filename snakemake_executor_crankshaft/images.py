@@ -8,7 +8,7 @@ from crankshaft_core.config import BackendConfig, DockerConfig, GenericConfig
 from crankshaft_core.errors import ConfigError
 from snakemake_executor_crankshaft.interface import Job, members_of
 
-__all__ = ["container_of", "image_for", "runs_images"]
+__all__ = ["container_of", "image_for", "in_image", "runs_images"]
 
 _DOCKER = "docker://"
 
@@ -17,7 +17,7 @@ def image_for(backend: BackendConfig, container: str | None, usual: str | None) 
     """The task's image; None: the backend's own, or no container at all.
 
     `container` is the rule's. `usual` is that of `--container-image`, for backends that run nothing without an image.
-    Raises ConfigError for an image that is not Docker's.
+    Raises ConfigError for an image that is not Docker's, unless the backend runs such as well.
     """
     if not runs_images(backend):
         return None
@@ -41,7 +41,14 @@ def runs_images(backend: BackendConfig) -> bool:
     return not isinstance(backend, GenericConfig) or backend.container is not None or "~{image" in backend.submit
 
 
+def in_image(backend: BackendConfig, container: str | None) -> bool:
+    """A job whose rule names `container` runs in an image, where one without does not."""
+    return isinstance(backend, GenericConfig) and container is not None and runs_images(backend)
+
+
 def _reference(container: str, backend: BackendConfig) -> str:
+    if isinstance(backend, GenericConfig) and backend.container in {"apptainer", "singularity"}:
+        return container
     if container.startswith(_DOCKER):
         return container.removeprefix(_DOCKER)
     if "://" in container or container.endswith((".sif", ".simg")):

@@ -20,7 +20,7 @@ from snakemake_executor_crankshaft.environment import job_environment
 from snakemake_executor_crankshaft.given import Given
 from snakemake_executor_crankshaft.guesses import guesses
 from snakemake_executor_crankshaft.identity import Identity
-from snakemake_executor_crankshaft.images import image_for, runs_images
+from snakemake_executor_crankshaft.images import image_for, in_image, runs_images
 from snakemake_executor_crankshaft.interface import Job, Logger, SingleJob
 from snakemake_executor_crankshaft.logs import Logs
 from snakemake_executor_crankshaft.modes import Mode
@@ -96,20 +96,22 @@ class Run:
         """
         usual = self._config.choose(self._surroundings.backend)
         self._place(usual)
+        boxes = isinstance(usual, GenericConfig) and usual.container is not None
         jobs = [job for job in jobs if not job.is_local]
         problems = dict.fromkeys(self._unfit(usual))
         problems.update(dict.fromkeys(self.shipping.problems(jobs)))
         problems.update(dict.fromkeys(self._past.problems(jobs, self._config)))
         for job in () if problems else jobs:
             routed = not ROUTED.isdisjoint(job.rule.resources.keys())
-            if routed or isinstance(usual, DockerConfig):
+            if routed or isinstance(usual, DockerConfig) or boxes:
                 problems.update(dict.fromkeys(self._problems(job)))
         if problems:
             raise ConfigError(list(problems))
 
-    def brings_this_python(self, job: Job) -> bool:
-        """The job has this interpreter and its packages where it runs. Raises ConfigError."""
-        return self._shares_software(self._backend(job))
+    def brings_this_python(self, job: Job, container: str | None) -> bool:
+        """The job, whose rule names `container`, has this interpreter and its packages there. Raises ConfigError."""
+        backend = self._backend(job)
+        return not in_image(backend, container) and self._shares_software(backend)
 
     def start(self, job: Job, info: object, work: Work) -> None:
         """Hand the job to its backend and return at once. Raises ConfigError if that cannot take it.

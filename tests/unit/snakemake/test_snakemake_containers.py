@@ -57,6 +57,23 @@ def test_a_file_outside_of_the_mounts_is_named_with_what_to_write() -> None:
     assert ["/out" in told[1], '"/:/"' in told[1]] == [True, True]
 
 
+def test_a_rule_with_an_image_sees_the_working_directory_and_the_mounts_of_a_generic_backend() -> None:
+    text = 'submit = "~{command}"\ncontainer = "podman"\nmounts = ["/ref:/ref:ro"]'
+    generic = Config.parse(f"[[backends]]\nname = 'hpc'\nkind = 'Generic'\n{text}").choose("hpc")
+    workflow = SimpleNamespace(deployment_settings=SimpleNamespace(deployment_method=[]))
+    job: Any = SimpleNamespace(
+        input=["in", "/ref/hg38.fa", "/data/reads.fq"],
+        output=["out"],
+        container_img_url="docker://bio/bwa",
+        rule=SimpleNamespace(workflow=workflow),
+        is_group=lambda: False,
+    )
+    (told,) = hidden_from(generic, around(), job)
+    assert "do not see /data/reads.fq" in told
+    job.container_img_url = None
+    assert hidden_from(generic, around(), job) == []
+
+
 def test_a_file_of_a_storage_comes_by_itself() -> None:
     class Stored(str):
         __slots__ = ()

@@ -12,7 +12,7 @@ from crankshaft_core.backends.base import Backend, Phase
 from crankshaft_core.cli import exit_codes
 from crankshaft_core.cli.arguments import Invocation
 from crankshaft_core.cli.asking import opened
-from crankshaft_core.cli.streaming import STREAMS, Relay, Stream, Writer, json_writer, writer
+from crankshaft_core.cli.streaming import STREAMS, Relay, Stream, Writer, json_writers, writer
 from crankshaft_core.cli.tasks_noted import Noted, chosen, noted
 from crankshaft_core.cli.terminal import say
 from crankshaft_core.config import Config
@@ -26,7 +26,7 @@ def main(invocation: Invocation) -> int:
     options = invocation.options
     config = Config.load(options.config)
     (task,) = chosen(noted(options), [options.id])
-    return asyncio.run(_show(config, task, json_writer if options.json else writer, follow=options.follow))
+    return asyncio.run(_show(config, task, json_writers() if options.json else writer, follow=options.follow))
 
 
 async def _show(config: Config, task: Noted, write_to: Callable[[Stream], Writer], *, follow: bool) -> int:

@@ -14,7 +14,7 @@ from crankshaft_core.cli.pipes import write_all
 from crankshaft_core.cli.terminal import say
 from crankshaft_core.errors import BackendError
 
-__all__ = ["STREAMS", "Readable", "Relay", "Stream", "Writer", "json_writer", "writer"]
+__all__ = ["STREAMS", "Readable", "Relay", "Stream", "Writer", "json_writers", "writer"]
 
 Writer = Callable[[bytes], Awaitable[None]]
 """Writes what a task has written."""
@@ -92,17 +92,24 @@ def writer(stream: Stream) -> Writer:
     return write
 
 
-def json_writer(stream: Stream) -> Writer:
-    """What writes `{"stream": …, "text": …}` a line to standard output. What is no UTF-8 is replaced."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+def json_writers() -> Callable[[Stream], Writer]:
+    """What writes `{"stream": …, "text": …}`, whole lines, to standard output. What is no UTF-8 is replaced."""
+    one_line_at_a_time = asyncio.Lock()
     sys.stdout.flush()
 
-    async def write(data: bytes) -> None:
-        text = decoder.decode(data)
-        if text:
-            await write_all(sys.stdout.fileno(), json.dumps({"stream": stream, "text": text}).encode() + b"\n")
+    def writer_of(stream: Stream) -> Writer:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    return write
+        async def write(data: bytes) -> None:
+            text = decoder.decode(data)
+            if text:
+                line = json.dumps({"stream": stream, "text": text}).encode() + b"\n"
+                async with one_line_at_a_time:
+                    await write_all(sys.stdout.fileno(), line)
+
+        return write
+
+    return writer_of
 
 
 async def _wait(ended: asyncio.Event, seconds: float) -> None:

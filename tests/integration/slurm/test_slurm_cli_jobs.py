@@ -27,12 +27,17 @@ def crankshaft(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The JSON lines of a command, in a directory whose file says little more than `preset`."""
     for name, value in {**slurm.env, "XDG_STATE_HOME": str(tmp_path / "state")}.items():
         monkeypatch.setenv(name, value)
-    quick = "poll_interval = 0.2\nsweep_interval = 1\n"
+    quick = "poll_interval = 0.2\nsweep_interval = 1\ngrace = '1s'\n"
     (tmp_path / "Crankshaft.toml").write_text(f"[[backends]]\nname = 'hpc'\npreset = 'slurm'\n{quick}")
 
-    def call(*words: str) -> list[dict[str, object]]:
+    def call(*words: str, before: tuple[str, ...] = ()) -> list[dict[str, object]]:
         done = subprocess.run(
-            [CRANKSHAFT, *words, "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+            [*before, CRANKSHAFT, *words, "--json"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -56,6 +61,15 @@ def test_check_tells_where_and_when_a_task_would_run_and_that_its_record_comes_b
     assert "a task that asks for the defaults: 20" in notes
     assert "in partition normal" in notes
     assert f"a job ran on {os.uname().nodename}, and its record came back after " in notes
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file system that the node does not see is mounted by root")
+def test_check_tells_of_a_work_dir_that_the_node_does_not_share(crankshaft: Answers, tmp_path: Path) -> None:
+    (tmp_path / ".crankshaft").mkdir()
+    unshared = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none .crankshaft; exec "$0" "$@"')
+    (health,) = crankshaft("check", "hpc", "--probe", before=unshared)
+    assert health["ok"] is False
+    assert f"do the workers see {tmp_path}/.crankshaft/" in str(health["warnings"])
 
 
 def test_check_warns_of_defaults_with_which_nothing_would_start(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from crankshaft_core.config import GenericConfig
 from crankshaft_core.errors import SubmitError
 from crankshaft_core.task import Execution
 from tests.integration.running import attempt, batch, config, opened, outcome, true
+from tests.services.running import Sshd
+from tests.services.shared import shared_directory
 
 FAKE = """#!/bin/bash
 echo "$TOKEN $*" >>"$0.asked"
@@ -40,6 +43,7 @@ class Site:
         self.fake.parent.mkdir()
         self.fake.write_text(FAKE)
         self.fake.chmod(0o755)
+        self.fake.parent.chmod(0o777)  # whoever runs it writes down there what it was asked
 
     def config(self, text: str = "submit = '~{command}'", *, loads: bool = True) -> GenericConfig:
         prologue = f"prologue = 'PATH={self.fake.parent}:$PATH'" if loads else ""
@@ -140,3 +144,20 @@ async def test_a_runtime_that_fails_on_the_node_is_not_taken_for_the_command(sit
     async with opened(site.config()) as backend:
         ended = await outcome(backend, attempt(in_image(str(broken))))
     assert ended.detail == f"apptainer could not run image '{broken}' on {ended.node}: could not open image"
+
+
+@pytest.mark.parametrize("client", ["paramiko", "openssh"])
+async def test_at_the_other_end_of_ssh_it_is_pulled_into_the_home_there(sshd: Sshd, client: str) -> None:
+    with shared_directory(sshd.user) as directory:
+        site = Site(directory)
+        site.go()
+        locale = f"{{ host = 'login.slurm.cluster', client = '{client}', ssh_config = '{sshd.ssh_config}' }}"
+        made = site.config(f"submit = '~{{command}}'\nlocale = {locale}")
+        try:
+            async with opened(made.model_copy(update={"work_dir": f"~/{directory.name}"})) as backend:
+                ended = await outcome(backend, attempt(in_image()))
+            (pull,) = site.pulls
+        finally:
+            shutil.rmtree(Path(f"~{sshd.user}", directory.name).expanduser())
+    assert (ended.stdout_tail, ended.exit_codes) == ("done\n", (0,))
+    assert pull.startswith("t0k pull .tool-1-")

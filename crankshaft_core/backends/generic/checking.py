@@ -33,9 +33,10 @@ async def check(config: GenericConfig, driver: Driver, *, work_dir: str) -> Heal
     where = f"{pieces.get('who', 'somebody')} on {driver.where}"
     room = Room(pieces.get("space", ""), pieces.get("inodes", ""), pieces.get("quota", ""))
     placed, unplaced = _placing(config, script.pieces(done.stdout))
-    warnings = (*room.warnings(), *_skew(pieces, asked, answered, driver), *untried, *unplaced)
+    warnings = (*room.warnings(), *_skew(pieces, asked, answered, driver))
     if problems := list(_problems(config, pieces, work_dir)):
         return Health(ok=False, summary=f"{where}: {'; '.join(problems)}", warnings=warnings)
+    warnings = (*warnings, *untried, *unplaced)
     notes = (*room.notes(), *placed, *_notes(config))
     return Health(ok=True, summary=f"{where}, work_dir {work_dir}", notes=notes, warnings=warnings)
 
@@ -94,9 +95,11 @@ def _skew(pieces: Mapping[str, str], asked: float, answered: float, driver: Driv
 
 
 def _first_words(config: GenericConfig) -> list[str]:
-    """The commands that the templates begin with."""
+    """The commands that the templates begin with, and what runs images."""
     templates = (config.submit, config.monitor_all, config.monitor, config.kill, config.diagnose)
     words = [text.split()[0] for text in templates if text and text.split()]
+    if config.container is not None and not config.prologue:  # which may bring it
+        words.append(config.container)
     return list(dict.fromkeys(word for word in words if re.fullmatch(r"[\w./+-]+", word)))
 
 

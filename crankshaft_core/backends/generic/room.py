@@ -1,4 +1,7 @@
-"""How much room a file system has, from what `df -Pk`, `df -Pi` and `quota -wp` print. Pure functions."""
+"""How much room a file system has, from what `df -Pk`, `df -Pi` and `quota -wp` print. Pure functions.
+
+The last is read as quota(1) of Linux describes it, and was not tried on a system that has quotas.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from crankshaft_core.config import Environment
 
-__all__ = ["configured_env"]
+__all__ = ["configured_env", "is_kept_back"]
 
 
 def configured_env(environment: Environment, caller: Mapping[str, str]) -> dict[str, str]:
@@ -17,9 +17,14 @@ def configured_env(environment: Environment, caller: Mapping[str, str]) -> dict[
     allowed = {
         name: value
         for name, value in caller.items()
-        if _matches(name, environment.allow) and not _matches(name, environment.deny)
+        if _matches(name, environment.allow) and not is_kept_back(name, environment)
     }
     return {**allowed, **environment.values}
+
+
+def is_kept_back(name: str, environment: Environment) -> bool:
+    """The caller's variable of that name reaches no task."""
+    return _matches(name, environment.deny)
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from crankshaft_core.backends.base import Attempt, Job, JobState, Outcome, Phase
+from crankshaft_core.backends.environment import is_kept_back
 from crankshaft_core.backends.generic import processes
 from crankshaft_core.backends.generic.children import Children
 from crankshaft_core.backends.generic.jobscript import variables
@@ -53,7 +54,7 @@ class LocalProcesses:
         if owner is not None:
             return owner
         job = self._renderer.job(attempt)
-        env = os.environb | encoded(variables(job.steps)) | {os.fsencode(MARK): os.fsencode(attempt.id)}
+        env = {**self._inherited(), **encoded(variables(job.steps)), os.fsencode(MARK): os.fsencode(attempt.id)}
         write = functools.partial(self._run.write, job)
         try:
             if attempt.inputs:
@@ -143,6 +144,13 @@ class LocalProcesses:
         running = sum(not self._run.ended(attempt) for attempt in begun)
         work_dir = config.work_dir or ".crankshaft"
         return no_room(str(error), name=config.name, work_dir=work_dir, running=running)
+
+    def _inherited(self) -> Mapping[bytes, bytes]:
+        """Our own environment, without what the configuration keeps back."""
+        keeps = self._renderer.config.env
+        if not keeps.deny:
+            return os.environb
+        return {name: value for name, value in os.environb.items() if not is_kept_back(os.fsdecode(name), keeps)}
 
     def _state(self, job: Job) -> JobState | None:
         """What is known without asking anybody. The record is looked for after the process: it is written before."""

@@ -216,9 +216,9 @@ _ck_child() {
   exit
 }
 
-# An engine's container lives on when its client is killed. One that came to its own end is gone.
+# An engine's container lives on when its client is killed, or fails. One that came to its own end is gone.
 _ck_unbox() {
-  [ -n "$_ck_sig" ] || [ "$_ck_rc" -ge 125 ] || return
+  [ -n "$_ck_sig" ] || case $_ck_rc in 125 | 13[0-9] | 14[0-9]) ;; *) return ;; esac
   declare -F "_ck_unbox_$1" >/dev/null && (_ck_child "$1" unbox) </dev/null >/dev/null 2>&1
 }
 

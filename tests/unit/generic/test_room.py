@@ -7,13 +7,13 @@ import pytest
 from crankshaft_core.backends.generic.room import Room, full
 
 HEAD = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n"
-SPACE = HEAD + "nas:/home/uni  264212084 21439676  74061588      23% /home/my uni\n"
+SPACE = HEAD + "nas:/vol/uni  264212084 21439676  74061588      23% /scratch/my uni\n"
 INODES = (
-    "Filesystem  Inodes  IUsed    IFree IUse% Mounted on\nnas:/home/uni 16777216 809435 15967781    5% /home/my uni\n"
+    "Filesystem  Inodes  IUsed    IFree IUse% Mounted on\nnas:/vol/uni 16777216 809435 15967781    5% /scratch/my uni\n"
 )
 QUOTA = """Disk quotas for user me (uid 1000):
      Filesystem  blocks   quota   limit   grace   files   quota   limit   grace
-  nas:/home/uni {blocks} 1048576 2097152       0    {files}   10000   20000       0
+  nas:/vol/uni {blocks} 1048576 2097152       0    {files}   10000   20000       0
       nas:/other 9999999 1 1 0 1 1 1 0
 """
 
@@ -37,7 +37,7 @@ def test_few_inodes_are_warned_of() -> None:
 
 
 def test_a_file_system_without_a_fixed_number_of_inodes_warns_of_none() -> None:
-    none = "Filesystem Inodes IUsed IFree IUse% Mounted on\nnas:/home/uni 0 0 0 0% /home/my uni\n"
+    none = "Filesystem Inodes IUsed IFree IUse% Mounted on\nnas:/vol/uni 0 0 0 0% /scratch/my uni\n"
     assert list(Room(SPACE, none).warnings()) == []
 
 

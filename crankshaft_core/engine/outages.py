@@ -44,6 +44,11 @@ class Outages:
         return 2.0 if self._sweeps else 1.0
 
     @property
+    def silent(self) -> bool:
+        """The last sweep was not answered."""
+        return self._sweeps > 0
+
+    @property
     def unreachable(self) -> bool:
         """The last poll failed."""
         return self._polls > 0

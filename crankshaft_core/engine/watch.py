@@ -53,11 +53,11 @@ class Watch:
         self._since = 0.0
         self._delay = self._cadence.poll
         self._next_sweep = _now() + self._cadence.sweep
+        self._hasty = False
+        self._hasty_pause = self._cadence.poll
         self._next_hasty_sweep = 0.0
         self._to_release: dict[Job, Verdict] = {}
         self.outages = Outages(name, self._cadence, publish=publish, live=lambda: len(self._lives))
-        self.hasty = False
-        """Something is being cancelled: every poll is a sweep, at the quickest cadence, if the system answers them."""
 
     def add(self, live: LiveTask) -> None:
         """Watch it from now on, until its `ended` is resolved or `discard`."""
@@ -84,6 +84,18 @@ class Watch:
         """Poll now: something is known to have changed."""
         self._poll_now = True
         self._stirred.set()
+
+    @property
+    def hasty(self) -> bool:
+        """Something is being cancelled: polls come quickly, and are sweeps, which become rarer while nothing ends."""
+        return self._hasty
+
+    @hasty.setter
+    def hasty(self, hasty: bool) -> None:
+        self._hasty = hasty
+        self._hasty_pause = self._cadence.poll
+        if not self.outages.silent:
+            self._next_hasty_sweep = 0.0
 
     @property
     def live(self) -> int:
@@ -153,7 +165,8 @@ class Watch:
             return
         self.outages.swept()
         self._next_sweep = now + min(self._cadence.sweep, self._cadence.grace if self._anything_missing() else 1e9)
-        self._next_hasty_sweep = now
+        self._next_hasty_sweep = now + self._hasty_pause
+        self._hasty_pause = min(self._cadence.sweep, self._hasty_pause * _GROWTH)
 
     def _take_in(self, states: Mapping[str, JobState], asked: float) -> list[LiveTask]:
         """Apply the answer; return those that are MISSING for so long that it is time to ask why."""
@@ -174,6 +187,7 @@ class Watch:
                 self._note_start(live)
             elif state.phase is Phase.ENDED:
                 ended = True
+                self._hasty_pause = self._cadence.poll
                 self._end(live, None)
         self._delay = (
             self._cadence.poll

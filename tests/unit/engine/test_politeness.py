@@ -112,10 +112,11 @@ def test_jobs_to_be_cancelled_do_not_press_a_system_that_does_not_answer() -> No
     assert len(backend.sweeps) <= 6
 
 
-def test_jobs_to_be_cancelled_are_looked_at_with_every_poll() -> None:
+def test_jobs_to_be_cancelled_are_looked_at_quickly_and_then_ever_rarer() -> None:
     backend = Counting()
     watched(backend, seconds=60, hasty=True)
-    assert len(backend.sweeps) == len(backend.polls) > 50
+    assert [time < 5 for time in backend.sweeps[:3]] == [True] * 3
+    assert len(backend.sweeps) < 20
 
 
 def test_a_system_that_does_not_answer_is_told_once_and_that_it_does_again() -> None:

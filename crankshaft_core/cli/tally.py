@@ -26,6 +26,8 @@ class Tally:
         self.failures: Counter[str] = Counter()
         """By how they ended."""
         self._slowest: list[tuple[float, str]] = []
+        self._said: set[str] = set()
+        """A refusal in the same words is said once; `TasksRefused` tells how many there are."""
 
     @property
     def ended(self) -> int:
@@ -69,12 +71,11 @@ class Tally:
 
     def _fail(self, how: str, message: str) -> None:
         self.failures[how.replace("_", " ")] += 1
-        count = self.failures.total()
-        if self._quiet:
+        if self._quiet or message in self._said or len(self._said) >= _FAILURES_SAID:
             return
-        if count <= _FAILURES_SAID:
-            say(message)
-        if count == _FAILURES_SAID:
+        self._said.add(message)
+        say(message)
+        if len(self._said) == _FAILURES_SAID:
             say("further failures are only counted")
 
     def _time(self, result: TaskResult) -> None:

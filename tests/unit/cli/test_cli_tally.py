@@ -62,3 +62,10 @@ def test_the_twenty_first_failure_is_only_counted(tally, capsys):
     assert len(said) == 21
     assert said[-1] == "crankshaft: further failures are only counted"
     assert tally.failures["failed"] == 50
+
+
+def test_refusals_in_the_same_words_are_said_once(tally, capsys):
+    for number in range(40):
+        tally(failed(f"t{number}", SubmitError("hpc: invalid partition 'shrot'")))
+    assert capsys.readouterr().err == "crankshaft: hpc: invalid partition 'shrot'\n"
+    assert tally.failures["rejected"] == 40

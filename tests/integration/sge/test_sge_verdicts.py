@@ -107,5 +107,5 @@ async def test_grid_engines_own_variables_do_not_reach_a_nested_submit(
 async def test_a_request_that_no_queue_can_serve_is_refused_with_qsubs_words(config: Config) -> None:
     asked = task("true").model_copy(update={"attributes": {"queue": "nowhere.q"}})
     async with Engine(config) as engine:
-        with pytest.raises(SubmitError, match=r"nowhere\.q"):
+        with pytest.raises(SubmitError, match=r"nowhere\.q.*Known: all\.q"):
             await engine.run("sge", asked)

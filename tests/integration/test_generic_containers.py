@@ -118,13 +118,25 @@ async def test_a_cancelled_command_hears_of_it_in_its_container(tmp_path: Path, 
     assert ended.stdout_tail == "asked\n"
 
 
+async def test_a_container_that_ignores_being_asked_is_ended_with_a_client_that_is_killed(
+    tmp_path: Path, engine: tuple[str, str]
+) -> None:
+    text = "trap '' TERM; echo begun >begun; while :; do sleep 0.1; done"
+    one = attempt(in_image(text, work_dir=str(tmp_path)))
+    async with opened(boxed(tmp_path, engine, f"kill_after = '1s'\n{batch(tmp_path)}")) as backend:
+        job = await submitted(backend, one)
+        await true((tmp_path / "begun").exists)
+        assert containers(engine[1]) == [f"{one.id}-0"]
+        await backend.cancel([job], force=False)  # its KILL follows, and is for the whole session of the job
+        await true(lambda: not containers(engine[1]))
+
+
 async def test_a_container_that_ignores_being_asked_is_ended_by_force(tmp_path: Path, engine: tuple[str, str]) -> None:
     text = "trap '' TERM; echo begun >begun; while :; do sleep 0.1; done"
     one = attempt(in_image(text, work_dir=str(tmp_path)))
     async with opened(boxed(tmp_path, engine)) as backend:
         job = await submitted(backend, one)
         await true((tmp_path / "begun").exists)
-        assert containers(engine[1]) == [f"{one.id}-0"]
         await backend.cancel([job], force=False)
         await backend.cancel([job], force=True)
         await until(backend, job, Phase.ENDED)

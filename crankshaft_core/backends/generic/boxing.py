@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crankshaft_core.backends.base import Attempt
-from crankshaft_core.backends.generic.containers import Bind, Box, Runtime, launch, removal
+from crankshaft_core.backends.generic.containers import Bind, Box, Runtime, ending, launch, removal
 from crankshaft_core.backends.generic.image_names import ImageName
 from crankshaft_core.backends.generic.jobscript import Step
 from crankshaft_core.backends.generic.layout import RunPaths
@@ -35,6 +35,8 @@ class Boxing:
     config: GenericConfig
     run: RunPaths
     local: bool
+    grace: float
+    """Seconds from TERM to KILL."""
 
     def boxed(self, attempt: Attempt, number: int, step: Step) -> Step:
         """The step as it runs in its image, if it has one. Raises SubmitError for what the runtime cannot do."""
@@ -42,7 +44,8 @@ class Boxing:
         if image is None or runtime is None:
             return step
         box = self._box(attempt, number, step, image=image, runtime=runtime)
-        return replace(step, image=image, runtime=runtime, launch=launch(box), removal=removal(box))
+        end = ending(box, grace=self.grace)
+        return replace(step, image=image, runtime=runtime, launch=launch(box), ending=end, removal=removal(box))
 
     def _box(self, attempt: Attempt, number: int, step: Step, *, image: str, runtime: Runtime) -> Box:
         name = ImageName.of(image, runtime, local=self.local, who=self.config.name)

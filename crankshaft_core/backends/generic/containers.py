@@ -7,6 +7,7 @@ Sources: podman-run(1), docker run(1), apptainer-exec(1).
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Literal
 
 from crankshaft_core.task import Resources
 
-__all__ = ["Bind", "Box", "Runtime", "launch", "removal"]
+__all__ = ["Bind", "Box", "Runtime", "ending", "launch", "removal"]
 
 Runtime = Literal["apptainer", "singularity", "podman", "docker"]
 
@@ -75,6 +76,16 @@ def launch(box: Box) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
+def ending(box: Box, *, grace: float) -> str:
+    """Lines of bash that have the engine kill the container after `grace` seconds, whoever of us is left by then.
+
+    What kills the client, a scheduler for instance, does not reach the container.
+    """
+    if not box.by_engine:
+        return ""
+    return f"  {box.runtime} stop -t {math.ceil(grace)} {shlex.quote(box.name)}"
+
+
 def removal(box: Box) -> str:
     """Lines of bash after which nothing is left of a container whose client was killed; empty if that cannot be."""
     if not box.by_engine:
@@ -110,7 +121,8 @@ def _engine(box: Box) -> Iterator[str]:
 
 def _engine_words(box: Box) -> list[str]:
     words = [box.runtime, "run", "--rm", "--init", f"--name={box.name}", "--entrypoint=", "--log-driver=none"]
-    words += ["--security-opt=label=disable", f"--workdir={box.cwd}"]
+    # `stop` is to kill what does not end: that it should, the command is told once, by its client
+    words += ["--stop-signal=CONT", "--security-opt=label=disable", f"--workdir={box.cwd}"]
     words += [f"--label={name}={value}" for name, value in box.labels.items()]
     words += [f"--mount={_mount(bind)}" for bind in box.binds]
     if "HOME" not in box.variables:

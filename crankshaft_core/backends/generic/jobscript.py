@@ -39,6 +39,8 @@ class Step:
     """What runs the image."""
     launch: str = ""
     """Lines of bash that replace the shell with the runtime, which then runs the command."""
+    ending: str = ""
+    """Lines of bash that have an engine end its container in a while, without our help."""
     removal: str = ""
     """Lines of bash that remove what a killed runtime may have left."""
 
@@ -154,6 +156,7 @@ class Job:
     def _functions(self, number: int, step: Step) -> Iterator[str]:
         yield self._function(number, step)
         if step.removal:
+            yield f"_ck_end_box_{number}() {{\n{step.ending}\n}}"
             yield f"_ck_unbox_{number}() {{\n{step.removal}\n}}"
 
     def _function(self, number: int, step: Step) -> str:

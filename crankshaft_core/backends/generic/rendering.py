@@ -51,7 +51,7 @@ class Renderer:
             shell_words=[self.shell or self._shell[0], *self._shell[1:]],
             batch=self.batch,
             limit=attempt.task.resources.time,
-            grace=10.0 if self.config.kill_after is None else self.config.kill_after,
+            grace=self._grace,
             env_file=self.env_file,
             left_behind=self._left_behind(steps[-1]),
             backend=self.config.name,
@@ -104,8 +104,12 @@ class Renderer:
         return task_values(attempt, self.config) | {"cwd": cwd, "task_dir": self.run.task(attempt.id).dir}
 
     @property
+    def _grace(self) -> float:
+        return 10.0 if self.config.kill_after is None else self.config.kill_after
+
+    @property
     def _boxing(self) -> Boxing:
-        return Boxing(self.config, self.run, self.local)
+        return Boxing(self.config, self.run, self.local, self._grace)
 
     @property
     def _ignores_images(self) -> bool:

@@ -6,7 +6,8 @@
 #   _ck_shell                  words of the shell that runs shell commands
 #   _ck_cwd _ck_in _ck_out _ck_err    arrays, one value for each execution; directories and files
 #   _ck_step_<n>               functions that replace the shell with an execution's command
-#   _ck_boxed                  1 when there are functions _ck_unbox_<n>, which remove what is left of its container
+#   _ck_boxed                  1 when an engine runs containers: _ck_end_box_<n> has it end one in a while, _ck_unbox_<n>
+#                              removes what is left of it
 # The run's directory may hold `setup` and `prologue`: shell text read before everything, and before each command.
 # The record is one line: exit codes joined by commas (or -), begin, end, job id, host, why, and what there is to say.
 # Every name begins with _ck_, since any other could be a variable that the user's command is to see.
@@ -107,6 +108,7 @@ _ck_forward() {
   _ck_sig=$1 _ck_news=1
   case $1 in USR?) ;; *) _ck_stop=1 ;; esac # USR1 and USR2 are warnings: the next execution may still begin
   [ -z "$_ck_pid" ] || kill -"$1" -- "-$_ck_pid" 2>/dev/null
+  [ -z "$_ck_boxed" ] || [ -z "$_ck_stop" ] || _ck_end_box
 }
 
 _ck_overdue() {
@@ -214,6 +216,13 @@ _ck_child() {
   if [ -e "$_ck_run/prologue" ]; then _ck_modules && . "$_ck_run/prologue" || exit 125; fi
   "_ck_${2:-step}_$1"
   exit
+}
+
+# By the engine itself, for we may be killed before it is.
+_ck_end_box() {
+  [ "$_ck_boxed" = 1 ] && declare -F "_ck_end_box_$_ck_i" >/dev/null || return
+  (_ck_child "$_ck_i" end_box) </dev/null >/dev/null 2>&1 &
+  _ck_boxed=ending
 }
 
 # An engine's container lives on when its client is killed, or fails. One that came to its own end is gone.

@@ -32,8 +32,13 @@ OF_THE_JOB = [
     )
 ]
 ENGINE = [
-    *("--rm", "--init", "--name=k1-1-0", "--entrypoint=", "--log-driver=none", "--security-opt=label=disable"),
-    *("--workdir=/data", "--label=crankshaft.run=k1", "--label=crankshaft.attempt=k1-1"),
+    *("--rm", "--init", "--name=k1-1-0", "--entrypoint=", "--log-driver=none", "--stop-signal=CONT"),
+    *(
+        "--security-opt=label=disable",
+        "--workdir=/data",
+        "--label=crankshaft.run=k1",
+        "--label=crankshaft.attempt=k1-1",
+    ),
 ]
 USER = ["--user", f"{os.geteuid()}:{os.getgid()}"]
 
@@ -186,6 +191,10 @@ def test_one_that_names_no_image_runs_as_ever() -> None:
 def test_nothing_is_removed_that_is_no_container_of_an_engine() -> None:
     assert "_ck_boxed" not in job("apptainer", SAMTOOLS).script()
     assert "_ck_boxed=1" in job("podman", SAMTOOLS).script()
+
+
+def test_an_engine_is_asked_to_end_what_the_scheduler_cannot_reach() -> None:
+    assert "podman stop -t 3 k1-1-0\n" in job("podman", SAMTOOLS, "kill_after = '2.5s'").script()
 
 
 def test_the_header_tells_the_images() -> None:

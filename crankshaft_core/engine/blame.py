@@ -13,14 +13,25 @@ __all__ = ["located"]
 def located(words: str, config: Config, backend: BackendConfig) -> str:
     """`invalid partition: shrot` with `(Crankshaft.toml:7)` behind the word that was written there.
 
-    Values that a task brings itself stand in no file of ours, and short ones may be there by chance.
+    Slurm says "Invalid qos" and not which: then the value comes along. Values that a task brings itself stand in no
+    file of ours, and short ones may be there by chance.
     """
-    for key, value in _written(backend):
-        origin = config.origins.get(f"backends.{backend.name}.{key}")
-        found = re.search(rf"(?<![\w./-]){re.escape(value)}(?![\w./-])[\"']?", words) if len(value) > 1 else None
-        if found and origin is not None and origin.line is not None:
+    written = [(key, value, origin) for key, value in _written(backend) if (origin := _origin(config, backend, key))]
+    for _, value, origin in written:
+        found = re.search(rf"(?<![\w./-]){re.escape(value)}(?![\w/-]|\.\w)[\"']?", words) if len(value) > 1 else None
+        if found:
             return f"{words[: found.end()]} ({origin}){words[found.end() :]}"
+    for key, value, origin in written:
+        name = key.rpartition(".")[2]
+        if re.search(rf"(?i)\binvalid {re.escape(name)}\b", words):
+            return f"{words.rstrip('.')} ({name} = {value!r}, {origin})"
     return words
+
+
+def _origin(config: Config, backend: BackendConfig, key: str) -> str | None:
+    """File and line; None for what stands in none, such as a preset."""
+    origin = config.origins.get(f"backends.{backend.name}.{key}")
+    return None if origin is None or origin.line is None else str(origin)
 
 
 def _written(backend: BackendConfig) -> Iterator[tuple[str, str]]:

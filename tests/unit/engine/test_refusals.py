@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crankshaft_core.backends.memory import System
+from crankshaft_core.config import Config
+from crankshaft_core.engine.blame import located
 from crankshaft_core.engine.refusals import Refusals
 from crankshaft_core.errors import AuthenticationError, SubmitError, SubmitInDoubt
 from crankshaft_core.events import Event, LoginRefused, TasksRefused
@@ -45,6 +47,27 @@ async def test_the_line_of_the_configuration_is_told(start: StartEngine, system:
     assert [line_of(event) for event in refusals(events)] == [
         "m: invalid partition 'shrot' (<text>:6). Known: short, long. 2 tasks not submitted."
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "told"),
+    [
+        ('queue = "shrot"', 'unknown queue "shrot".', 'unknown queue "shrot" (f.toml:5).'),
+        ('queue = "shrot"', "unknown queue shrot-2", "unknown queue shrot-2"),
+        (
+            "attributes = { qos = 'nil' }",
+            "Invalid qos specification",
+            "Invalid qos specification (qos = 'nil', f.toml:5)",
+        ),
+        ("account = 'lab'", "Invalid account or", "Invalid account or (account = 'lab', f.toml:5)"),
+        ("queues = [{ name = 'long' }]", "no queue long", "no queue long (f.toml:5)"),
+        ("", "Invalid account or", "Invalid account or"),
+    ],
+)
+def test_what_is_complained_of_is_found_in_the_configuration(more: str, words: str, told: str) -> None:
+    text = f"[[backends]]\nname = 'm'\nkind = 'Generic'\nsubmit = '~{{command}}'\n{more}"
+    made = Config.parse(text, source="f.toml")
+    assert located(words, made, made.backends["m"]) == told
 
 
 async def test_a_single_refusal_is_told_by_its_task_alone(start: StartEngine, system: System) -> None:

@@ -53,6 +53,7 @@ async def test_the_line_of_the_configuration_is_told(start: StartEngine, system:
     ("more", "words", "told"),
     [
         ('queue = "shrot"', 'unknown queue "shrot".', 'unknown queue "shrot" (f.toml:5).'),
+        ("queue = 'shrot'", "no queue shrot.", "no queue shrot (f.toml:5)."),
         ('queue = "shrot"', "unknown queue shrot-2", "unknown queue shrot-2"),
         (
             "attributes = { qos = 'nil' }",

@@ -15,7 +15,7 @@ from crankshaft_core.backends.generic.parse import (
     submit_failure,
     verdict_of,
 )
-from crankshaft_core.errors import BackendError, SubmitDeferred, SubmitError, SubmitInDoubt
+from crankshaft_core.errors import AuthenticationError, BackendError, SubmitDeferred, SubmitError, SubmitInDoubt
 from crankshaft_core.task import Verdict
 from tests.unit.generic.making import config
 
@@ -74,6 +74,7 @@ def test_no_job_id_is_none() -> None:
     [
         ("sbatch: error: Batch job submission failed: Invalid partition name specified", SubmitError),
         ("sbatch: error: QOSMaxSubmitJobPerUserLimit", SubmitDeferred),
+        ("sbatch: error: Batch job submission failed: Protocol authentication error", AuthenticationError),
         ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", SubmitInDoubt),
         ("sbatch: error: Batch job submission failed: Unable to contact slurm controller", SubmitInDoubt),
     ],

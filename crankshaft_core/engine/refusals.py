@@ -34,9 +34,8 @@ class _Refusal:
     told: int = 0
 
     def holds(self, task: Task) -> bool:
-        """Trying this one is of no use: what it asks for, or else anything, was refused ten times."""
-        enough = self.in_a_row >= _ENOUGH
-        return enough and (len(self.asked) >= _ENOUGH or _request(task) in self.asked)
+        """Trying this one is of no use, now that ten were refused: it asks for the same, or those asked for anything."""
+        return len(self.asked) >= _ENOUGH or _request(task) in self.asked
 
 
 class Refusals:
@@ -45,6 +44,10 @@ class Refusals:
     def __init__(self, *, publish: Callable[[Event], None]) -> None:
         self._publish = publish
         self._refusals: dict[str, _Refusal] = {}
+        self._row: list[_Refusal] = []
+        """Those since the last success."""
+        self._often: list[_Refusal] = []
+        """Those of them that came ten times."""
         self._timer: asyncio.TimerHandle | None = None
 
     def standing(self, task: Task) -> SubmitError | None:
@@ -52,7 +55,7 @@ class Refusals:
 
         None: try it. Once a minute one of those that are held is tried.
         """
-        refusal = next((refusal for refusal in self._refusals.values() if refusal.holds(task)), None)
+        refusal = next((refusal for refusal in self._often if refusal.holds(task)), None)
         if refusal is None:
             return None
         now = _now()
@@ -65,7 +68,11 @@ class Refusals:
     def refused(self, backend: str, task: Task, error: SubmitError) -> None:
         """The system refused this task."""
         refusal = self._refusals.setdefault(str(error), _Refusal(backend, str(error)))
+        if not refusal.in_a_row:
+            self._row.append(refusal)
         refusal.in_a_row += 1
+        if refusal.in_a_row == _ENOUGH:
+            self._often.append(refusal)
         if len(refusal.asked) < _ENOUGH:
             refusal.asked.add(_request(task))
         refusal.last_try = _now()
@@ -73,9 +80,11 @@ class Refusals:
 
     def accepted(self) -> None:
         """The system took a task: everything may be tried."""
-        for refusal in self._refusals.values():
+        for refusal in self._row:
             refusal.in_a_row = 0
             refusal.asked.clear()
+        self._row.clear()
+        self._often.clear()
 
     def tell(self) -> None:
         """Tell what has come together, where that is news."""

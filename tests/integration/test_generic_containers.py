@@ -11,7 +11,8 @@ import docker
 import pytest
 
 from crankshaft_core.backends.base import Attempt, Phase
-from crankshaft_core.config import GenericConfig
+from crankshaft_core.config import Config, GenericConfig
+from crankshaft_core.engine import Engine
 from crankshaft_core.errors import SubmitError
 from crankshaft_core.staging import StagedInput
 from crankshaft_core.task import Execution, Input, Output, Task
@@ -104,6 +105,27 @@ async def test_inputs_are_seen_where_they_are_and_outputs_are_left_there(
         "from afar\nof the site\n",
         "own\n",
     ]
+
+
+@pytest.mark.parametrize("by_scripts", [False, True])
+async def test_a_task_written_for_containers_has_its_absolute_paths_to_itself(
+    tmp_path: Path, engine: tuple[str, str], by_scripts: bool
+) -> None:
+    (tmp_path / "reads.txt").write_text("b\na\n")
+    task = Task(
+        executions=(in_image("sort /ck-in/reads.txt /ck-in/more.txt >/ck-out/sorted.txt; ls /ck-in >/ck-scratch/x"),),
+        inputs=(
+            Input(path="/ck-in/reads.txt", url=str(tmp_path / "reads.txt")),
+            Input(path="/ck-in/more.txt", content="c\n"),
+        ),
+        outputs=(Output(path="/ck-out/*.txt", url=(tmp_path / "results").as_uri()),),
+        volumes=("/ck-scratch",),
+    )
+    made = boxed(tmp_path, engine, batch(tmp_path) if by_scripts else PROCESSES)
+    async with Engine(Config({"here": made})) as running:
+        (await running.run("here", task)).check()
+    assert (tmp_path / "results" / "sorted.txt").read_text() == "a\nb\nc\n"
+    assert not [*tmp_path.glob("work/*/tasks/*"), *Path("/").glob("ck-*")]
 
 
 async def test_a_cancelled_command_hears_of_it_in_its_container(tmp_path: Path, engine: tuple[str, str]) -> None:

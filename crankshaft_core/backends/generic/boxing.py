@@ -14,10 +14,10 @@ from crankshaft_core.backends.generic.containers import Bind, Box, Runtime, endi
 from crankshaft_core.backends.generic.image_names import ImageName
 from crankshaft_core.backends.generic.jobscript import Step
 from crankshaft_core.backends.generic.layout import RunPaths
-from crankshaft_core.backends.generic.outputs import fixed_part, has_wildcards
+from crankshaft_core.backends.generic.own_places import NOWHERE_ELSE, OwnPlaces, directory_of
 from crankshaft_core.config import GenericConfig
 from crankshaft_core.errors import SubmitError
-from crankshaft_core.task import Execution, Output, Task
+from crankshaft_core.task import Execution, Task
 
 __all__ = ["Boxing"]
 
@@ -38,16 +38,24 @@ class Boxing:
     grace: float
     """Seconds from TERM to KILL."""
 
-    def boxed(self, attempt: Attempt, number: int, step: Step) -> Step:
+    def own_places(self, attempt: Attempt, cwd: str) -> OwnPlaces:
+        """What the attempt's containers have to themselves: nothing, unless all its executions are in containers."""
+        if self.config.container is None or not all(step.image for step in attempt.task.executions):
+            return NOWHERE_ELSE
+        seen = (cwd, *(mount.target for mount in self.config.mounts))
+        return OwnPlaces.of(attempt, root=self.run.task(attempt.id).dir, seen=seen)
+
+    def boxed(self, attempt: Attempt, number: int, step: Step, own: OwnPlaces) -> Step:
         """The step as it runs in its image, if it has one. Raises SubmitError for what the runtime cannot do."""
+        step = replace(step, stdin=own.below(step.stdin), stdout=own.below(step.stdout), stderr=own.below(step.stderr))
         image, runtime = attempt.task.executions[number].image, self.config.container
         if image is None or runtime is None:
             return step
-        box = self._box(attempt, number, step, image=image, runtime=runtime)
+        box = self._box(attempt, number, step, own, image, runtime)
         end = ending(box, grace=self.grace)
         return replace(step, image=image, runtime=runtime, launch=launch(box), ending=end, removal=removal(box))
 
-    def _box(self, attempt: Attempt, number: int, step: Step, *, image: str, runtime: Runtime) -> Box:
+    def _box(self, attempt: Attempt, number: int, step: Step, own: OwnPlaces, image: str, runtime: Runtime) -> Box:  # noqa: PLR0917 (private)
         name = ImageName.of(image, runtime, local=self.local, who=self.config.name)
         return Box(
             runtime=runtime,
@@ -55,7 +63,7 @@ class Boxing:
             name=f"{attempt.id}-{number}",
             cwd=step.cwd,
             command=step.words or (*self._shell, self.run.task(attempt.id).command(number)),
-            binds=self._binds(attempt, step),
+            binds=self._binds(attempt, step, own),
             variables=_variables(step, attempt.task.executions[number]),
             labels={"crankshaft.run": attempt.run, "crankshaft.attempt": attempt.id},
             resources=attempt.task.resources,
@@ -68,15 +76,14 @@ class Boxing:
         chosen = "shell" in self.config.model_fields_set
         return tuple(shlex.split(self.config.shell)) if chosen else _SHELL
 
-    def _binds(self, attempt: Attempt, step: Step) -> tuple[Bind, ...]:
+    def _binds(self, attempt: Attempt, step: Step, own: OwnPlaces) -> tuple[Bind, ...]:
         task = self.run.task(attempt.id)
         wanted = [Bind(task.dir, task.dir), Bind(step.cwd, step.cwd)]
         wanted += [Bind(mount.target, mount.source, mount.read_only) for mount in self.config.mounts]
-        wanted += _outputs(attempt.task)
-        wanted += (
-            Bind(target, f"{task.dir}/volume.{number}", make=True) for number, target in enumerate(attempt.task.volumes)
-        )
-        wanted += _inputs(attempt)
+        wanted += (Bind(target, source, make=True) for target, source in own.directories.items())
+        wanted += (Bind(target, source, read_only=True) for target, source in own.files.items())
+        wanted += _outputs(attempt.task, own)
+        wanted += _inputs(attempt, own)
         binds = tuple(_distinct(sorted(wanted)))
         self._refuse_odd(attempt.task, binds)
         return binds
@@ -96,25 +103,21 @@ def _variables(step: Step, execution: Execution) -> list[str]:
     return sorted(name for name in step.env if name in execution.env or not name.startswith(_FOR_THE_RUNTIME))
 
 
-def _outputs(task: Task) -> Iterator[Bind]:
+def _outputs(task: Task, own: OwnPlaces) -> Iterator[Bind]:
     """The directories of outputs with absolute paths, which the command is to write to."""
     for output in task.outputs:
-        directory = _directory(output)
-        if directory.startswith("/") and directory != "/":
+        directory = directory_of(output)
+        if directory.startswith("/") and directory != "/" and own.below(directory) == directory:
             yield Bind(directory, directory, make=True)
 
 
-def _directory(output: Output) -> str:
-    whole = has_wildcards(output.path) or output.type == "DIRECTORY"
-    return posixpath.normpath(fixed_part(output.path) if whole else posixpath.dirname(output.path))
-
-
-def _inputs(attempt: Attempt) -> Iterator[Bind]:
+def _inputs(attempt: Attempt, own: OwnPlaces) -> Iterator[Bind]:
     """Inputs at absolute paths, and the files that links in the working directory lead to."""
     for item in attempt.task.inputs:
         if item.path.startswith("/"):
             path = posixpath.normpath(item.path)
-            yield Bind(path, path, read_only=item.read_only)
+            if own.below(path) == path:
+                yield Bind(path, path, read_only=item.read_only)
     for staged in attempt.inputs:
         if staged.file is not None and not (attempt.scratch and staged.file.is_relative_to(attempt.scratch)):
             for path in dict.fromkeys((os.path.abspath(staged.file), os.path.realpath(staged.file))):  # noqa: PTH100 (links are kept)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from crankshaft_core.backends.base import Attempt
 from crankshaft_core.backends.generic.endings import Surroundings
 from crankshaft_core.backends.generic.layout import RunPaths, TaskPaths
+from crankshaft_core.backends.generic.own_places import NOWHERE_ELSE, OwnPlaces
 from crankshaft_core.errors import SubmitError
 from crankshaft_core.task import Execution
 
@@ -78,6 +79,8 @@ class Job:
     """Variables come in a file; else in the environment of the process that is started."""
     left_behind: str = ""
     """The environment of software that is active here, and that the job is not given."""
+    own: OwnPlaces = NOWHERE_ELSE
+    """What its containers have to themselves."""
     backend: str = ""
     """Its name, for whoever finds the directory later: another backend must not judge whether the job lives."""
 
@@ -150,6 +153,7 @@ class Job:
                 "stdout": [step.stdout for step in self.steps],
                 "stderr": [step.stderr for step in self.steps],
                 **self.around.facts(),
+                **({"own": dict(self.own.directories)} if self.own.directories else {}),
             }
         )
 

@@ -103,7 +103,7 @@ ck_forget() { # attempts: a copy that came too late has not read its variables
 }
 ck_prune() { # attempt: what is ours goes; what the user's command has written stays
   local file
-  rm -f -- "tasks/$1"/{job,env,start,wrapper.log,sched.log,submit.out,submit.err,submit.status} "tasks/$1"/cmd.*
+  rm -rf -- "tasks/$1"/{job,env,start,wrapper.log,sched.log,submit.out,submit.err,submit.status} "tasks/$1"/{cmd,own}.*
   for file in "tasks/$1"/{stdout,stderr}; do [ -s "$file" ] || rm -f -- "$file"; done
   rmdir -- "tasks/$1/work" 2>/dev/null
   rmdir -- "tasks/$1" 2>/dev/null

@@ -113,7 +113,9 @@ class LocalProcesses:
         header = self._run.header(job.attempt)
         if header is None:
             raise StagingError(f"{job.attempt} has left no directory in {self._run.paths.tasks}")
-        return dict(found_here(outputs, header.cwd, who=job.attempt))
+        moved = header.own.moved(outputs)
+        found = found_here(list(moved.values()), header.cwd, who=job.attempt)
+        return {path: found[output.path] for path, output in moved.items()}
 
     async def read(self, job: Job, stream: Literal["stdout", "stderr"], offset: int) -> bytes:
         """As `Backend.read`."""

@@ -16,6 +16,7 @@ from crankshaft_core.backends.generic.endings import NOTHING_KNOWN, Surroundings
 from crankshaft_core.backends.generic.files import place, read_from, tail, write_new, write_private
 from crankshaft_core.backends.generic.jobscript import Job, read_header
 from crankshaft_core.backends.generic.layout import RunPaths
+from crankshaft_core.backends.generic.own_places import NOWHERE_ELSE, OwnPlaces
 from crankshaft_core.backends.generic.records import Record
 
 __all__ = ["Header", "LocalRun", "wrapper_text"]
@@ -32,6 +33,7 @@ class Header:
     stdout: Sequence[str]
     stderr: Sequence[str]
     around: Surroundings = NOTHING_KNOWN
+    own: OwnPlaces = NOWHERE_ELSE
 
     @classmethod
     def read(cls, script: str) -> Header | None:
@@ -39,12 +41,18 @@ class Header:
         facts = read_header(script)
         if not facts:
             return None
-        return cls(str(facts["cwd"]), _texts(facts["stdout"]), _texts(facts["stderr"]), Surroundings.read(facts))
+        return cls(
+            str(facts["cwd"]),
+            _texts(facts["stdout"]),
+            _texts(facts["stderr"]),
+            Surroundings.read(facts),
+            _own(facts.get("own")),
+        )
 
     @classmethod
     def of(cls, job: Job) -> Header:
         """That of a job that was written just now."""
-        return cls(job.steps[0].cwd, [s.stdout for s in job.steps], [s.stderr for s in job.steps], job.around)
+        return cls(job.steps[0].cwd, [s.stdout for s in job.steps], [s.stderr for s in job.steps], job.around, job.own)
 
     def last(self, ran: int) -> tuple[str, str]:
         """The streams of the last of `ran` executions."""
@@ -163,6 +171,11 @@ class LocalRun:
         directory = Path(self.paths.task(attempt).dir)
         for path in (*(directory / name for name in _OURS), *directory.glob("cmd.*")):
             path.unlink(missing_ok=True)
+        for path in directory.glob("own.*"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         for path in (directory / "stdout", directory / "stderr"):
             with contextlib.suppress(OSError):
                 if path.stat().st_size == 0:
@@ -208,3 +221,9 @@ def wrapper_text() -> bytes:
 
 def _texts(value: object) -> Sequence[str]:
     return [str(item) for item in value] if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] from JSON
+
+
+def _own(value: object) -> OwnPlaces:
+    if not isinstance(value, dict):
+        return NOWHERE_ELSE
+    return OwnPlaces({str(path): str(place) for path, place in value.items()})  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] from JSON

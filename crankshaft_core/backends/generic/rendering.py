@@ -14,6 +14,7 @@ from crankshaft_core.backends.generic.activated import left_behind
 from crankshaft_core.backends.generic.boxing import Boxing
 from crankshaft_core.backends.generic.jobscript import Job, Step
 from crankshaft_core.backends.generic.layout import RunPaths
+from crankshaft_core.backends.generic.own_places import NOWHERE_ELSE, OwnPlaces
 from crankshaft_core.backends.generic.template import Template, Value
 from crankshaft_core.backends.generic.values import task_values
 from crankshaft_core.config import GenericConfig
@@ -43,9 +44,9 @@ class Renderer:
     def job(self, attempt: Attempt) -> Job:
         """The job of an attempt. Raises SubmitError for what this backend cannot run."""
         self._refuse_images(attempt.task)
-        steps = [self._step(attempt, number) for number in range(len(attempt.task.executions))]
+        steps, own = self._steps(attempt)
         return Job(
-            attempt,
+            own.settled(attempt),
             self.run,
             steps,
             shell_words=[self.shell or self._shell[0], *self._shell[1:]],
@@ -55,6 +56,7 @@ class Renderer:
             env_file=self.env_file,
             left_behind=self._left_behind(steps[-1]),
             backend=self.config.name,
+            own=own,
         )
 
     def preview(self, attempt: Attempt) -> str:
@@ -84,6 +86,14 @@ class Renderer:
     def _shell(self) -> Sequence[str]:
         return _words(self.config.shell)
 
+    def _steps(self, attempt: Attempt) -> tuple[list[Step], OwnPlaces]:
+        """As they will run, and what their containers have to themselves."""
+        plain = [self._step(attempt, number) for number in range(len(attempt.task.executions))]
+        if self.config.container is None or self._ignores_images:
+            return plain, NOWHERE_ELSE
+        own = self._boxing.own_places(attempt, plain[0].cwd)
+        return [self._boxing.boxed(attempt, number, step, own) for number, step in enumerate(plain)], own
+
     def _step(self, attempt: Attempt, number: int) -> Step:
         execution = attempt.task.executions[number]
         execution = execution.model_copy(
@@ -92,7 +102,7 @@ class Renderer:
         paths = self.run.task(attempt.id)
         plain = Step.of(execution, paths)
         if self.batch or self.submit.text.strip() == "~{command}":
-            return plain if self._ignores_images else self._boxing.boxed(attempt, number, plain)
+            return plain
         return Step.of(execution, paths, text=self._work(attempt, execution, plain.cwd))
 
     def _work(self, attempt: Attempt, execution: Execution, cwd: str) -> str:

@@ -82,7 +82,7 @@ class ScriptedJobs:
         if attempt.again and (found := await self._locate(attempt)):
             return found
         self._files.remember(job)
-        await self._files.bring(attempt, job.steps[0].cwd)
+        await self._files.bring(job.attempt, job.steps[0].cwd)
         try:
             self._ids[attempt.id] = await self._submitting(job, command)
         except SubmitDeferred:

@@ -92,18 +92,23 @@ class SiteFiles:
         header = await self._header(attempt)
         if header is None:
             raise StagingError(f"{self._site.name}: {attempt} has left no directory")
+        moved = header.own.moved(outputs)
+        found = await self._collected(attempt, list(moved.values()), header.cwd, scratch)
+        return {path: found[output.path] for path, output in moved.items()}
+
+    async def _collected(self, attempt: str, outputs: Sequence[Output], cwd: str, scratch: Path) -> Mapping[str, Path]:
         if self._site.driver.local:
-            return found_here(outputs, header.cwd, who=attempt)
-        matches = await self._matches(header.cwd, outputs)
+            return found_here(outputs, cwd, who=attempt)
+        matches = await self._matches(cwd, outputs)
         missing = [output.path for output in outputs if not matches[output.path]]
         if missing:
-            raise StagingError(f"{attempt} did not leave {', '.join(missing)} (in {header.cwd})")
+            raise StagingError(f"{attempt} did not leave {', '.join(missing)} (in {cwd})")
         places: dict[str, Path] = {}
         files: dict[str, Path] = {}
         for number, output in enumerate(outputs):
             target = scratch / f"output-{number}"
             for found in matches[output.path]:
-                files[posixpath.join(header.cwd, found)] = target / posixpath.basename(found)
+                files[posixpath.join(cwd, found)] = target / posixpath.basename(found)
             places[output.path] = target if has_wildcards(output.path) else target / posixpath.basename(output.path)
         try:
             await self._site.driver.get(files)

@@ -156,7 +156,7 @@ def test_inputs_are_read_only_and_directories_of_outputs_are_made(tmp_path: Path
         "source=/data,target=/data",
         "source=/out,target=/out",
         "source=/ref/hg38.fa,target=/ref/hg38.fa,readonly",
-        f"source={TASK}/volume.0,target=/scratch",
+        f"source={TASK}/own.0,target=/scratch",
         f"source={source},target={source},readonly",
         f"source={TASK},target={TASK}",
     ]

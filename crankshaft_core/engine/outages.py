@@ -35,6 +35,8 @@ class Outages:
         self._polls = 0
         self._sweeps = 0
         self._told = False
+        self.polls_let_in: Callable[[], None] = _nobody
+        """Called when polls are let in again: a new login may serve submits as well."""
         self._shut_out: set[str] = set()
         """What was refused for want of a login since it last passed: polls, submits."""
 
@@ -92,8 +94,11 @@ class Outages:
 
     def let_in(self, *, by: Literal["poll", "submit"]) -> None:
         """It let us in."""
+        news = by in self._shut_out
         self._shut_out.discard(by)
         self._recover()
+        if news and by == "poll":
+            self.polls_let_in()
 
     def _tell(self, reason: str, retry_in: float) -> None:
         if not self._told:
@@ -104,3 +109,7 @@ class Outages:
         if self._told and not (self._polls or self._sweeps or self._shut_out):
             self._told = False
             self._publish(BackendRecovered(self._name))
+
+
+def _nobody() -> None:
+    """Nobody waits for a login."""

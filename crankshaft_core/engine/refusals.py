@@ -34,7 +34,7 @@ class _Refusal:
     told: int = 0
 
     def holds(self, task: Task) -> bool:
-        """Trying this one is of no use, now that ten were refused: it asks for the same, or those asked for anything."""
+        """Trying it is of no use, now that ten were refused: it asks for the same, or those asked for anything."""
         return len(self.asked) >= _ENOUGH or _request(task) in self.asked
 
 

@@ -58,6 +58,7 @@ class Submission:
         self._was_let_in = False
         self._shut_until = 0.0
         self._refusal: AuthenticationError | None = None
+        watch.outages.polls_let_in = self._try_login
 
     def job_ended(self) -> None:
         """There may be room again: let one that is held back try. A login is no better for it."""
@@ -154,6 +155,10 @@ class Submission:
             self._refusal = error
             asyncio.get_running_loop().call_later(LOCKED_OUT, self._forgive)
         raise error
+
+    def _try_login(self) -> None:
+        self._shut_until, self._refusal = 0.0, None
+        self._gate.reopen()
 
     def _forgive(self) -> None:
         self._refusal = None

@@ -172,6 +172,24 @@ async def test_an_expired_token_is_one_line_that_says_what_to_do(start: StartEng
     assert calls == 3, "a job that ends is no reason to try the login again"
 
 
+async def test_a_new_login_that_a_poll_was_let_in_with_is_tried_for_submits_at_once(
+    start: StartEngine, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crankshaft_core.engine.outages.LOCKED_OUT", 0.05)  # of polls; submits wait their five minutes
+    expired = AuthenticationError("m: 401, token expired")
+    async with start() as engine:
+        alive = engine.spawn("m", task())
+        await until(lambda: alive.job_id)
+        system.faults["submit"] = [expired]
+        waiting = engine.spawn("m", task())
+        await until(lambda: not system.faults["submit"])
+        system.faults["poll"] = [expired]
+        await until(lambda: waiting.job_id)
+        for name in list(system.records):
+            system.end(name)
+        assert (await waiting).ok
+
+
 async def test_submits_in_doubt_one_after_the_other_are_tried_one_at_a_time(start: StartEngine, system: System) -> None:
     system.instant = True
     system.faults["submit"] = [SubmitInDoubt("Unable to contact slurm controller") for _ in range(5)]

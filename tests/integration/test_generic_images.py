@@ -98,6 +98,13 @@ async def test_a_pull_has_the_backends_variables_and_leaves_a_whole_file(site: S
     assert [path.name for path in (site.root / "work" / "images").glob("*.sif*")] == [pull.split()[2][1:-5]]
 
 
+async def test_a_work_directory_that_a_pull_makes_is_ignored_by_git(site: Site) -> None:
+    site.go()
+    async with opened(site.config()) as backend:
+        await outcome(backend, attempt(in_image()))
+    assert (site.root / "work" / ".gitignore").read_text() == "*\n"
+
+
 async def test_a_pull_goes_on_without_its_client(site: Site) -> None:
     async with opened(site.config()) as backend:
         waiting = asyncio.create_task(backend.submit(attempt(in_image())))

@@ -151,10 +151,14 @@ done
 """.strip()
 
 _FUNCTIONS = r"""
+ck_directory() { # work_dir
+  umask 077
+  [ -d "$1" ] || { mkdir -p -- "$1" && echo '*' >"$1/.gitignore"; } && mkdir -p -- "$1/images"
+}
 ck_image() { # runtime, name, 1 if it was coming when somebody looked before
   ck_piece image
   type -P "$1" >/dev/null || { echo no runtime; return; }
-  (umask 077; mkdir -p -- "$ck_images") && cd -- "$ck_images" || { echo "cannot make $ck_images"; return; }
+  ck_directory "${ck_images%/images}" && cd -- "$ck_images" || { echo "cannot make $ck_images"; return; }
   if ck_there; then echo there; return; fi
   [ -n "$ck_fetch" ] || { echo no file; return; }
   type -P flock >/dev/null || { echo flock: command not found; return; }

@@ -15,10 +15,12 @@ from crankshaft_core.events import (
     BackendRecovered,
     BackendUnreachable,
     Event,
+    LoginRefused,
     TaskEnded,
     TaskHeld,
     TaskQueued,
     TaskRetried,
+    TasksRefused,
     TaskStarted,
     TaskSubmitted,
 )
@@ -35,6 +37,8 @@ _LEVELS: Mapping[type[Event], int] = {
     TaskEnded: logging.INFO,
     BackendUnreachable: logging.WARNING,
     BackendRecovered: logging.INFO,
+    LoginRefused: logging.WARNING,
+    TasksRefused: logging.WARNING,
 }
 
 

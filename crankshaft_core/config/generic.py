@@ -167,8 +167,8 @@ class GenericConfig(CommonConfig):
     """Where the templates run."""
     shell: Annotated[str, Field(min_length=1)] = "bash"
     """The shell that runs the tasks' commands."""
-    max_attempts: Annotated[int, Field(ge=1)] = 4
-    """How often a submit that is known not to have been accepted is tried."""
+    max_attempts: Annotated[int, Field(ge=1)] = 1
+    """How often a submit is tried that the scheduler refuses, with growing pauses. A full limit does not count."""
     prologue: str | None = None
     """Shell text run before each task's command (`module load …`)."""
     wrapper_env: str | None = None

@@ -97,6 +97,19 @@ async def test_a_submit_that_never_left_may_be_repeated(system: GenericConfig) -
         assert (await outcome(backend, one)).exit_codes == (4,)
 
 
+@pytest.mark.parametrize(("attempts", "refusal"), [(1, SubmitError), (2, SubmitDeferred)])
+async def test_a_refused_submit_is_tried_again_where_attempts_are_left(
+    tmp_path: Path, attempts: int, refusal: type[SubmitError]
+) -> None:
+    text = f"submit = 'mkdir {tmp_path}/was-here && exit 1; echo job 7'\nmax_attempts = {attempts}\n"
+    one = attempt("true")
+    async with opened(config(tmp_path, text + NO_JOBS)) as backend:
+        with pytest.raises(SubmitError) as refused:
+            await backend.submit(one)
+        assert refused.type is refusal
+        assert await backend.submit(one) == "7"
+
+
 async def test_a_submit_whose_answer_is_lost_is_in_doubt_and_then_found(system: GenericConfig, tmp_path: Path) -> None:
     driver = Faulty()
     async with opened(system, driver=driver) as backend:

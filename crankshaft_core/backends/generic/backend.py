@@ -163,6 +163,7 @@ class GenericBackend:
             keep=config.keep_dirs,
             queues=KnownQueues(config, site),
             most_jobs=config.max_user_jobs,
+            max_attempts=config.max_attempts,
         )
 
     def _make_images(self) -> Images | None:

@@ -53,6 +53,7 @@ class ScriptedJobs:
         keep: bool,
         queues: KnownQueues,
         most_jobs: int | None = None,
+        max_attempts: int = 1,
     ) -> None:
         self._site = site
         self._launcher = launcher
@@ -60,6 +61,9 @@ class ScriptedJobs:
         self._keep = keep
         self._queues = queues
         self._most_jobs = most_jobs
+        self._max_attempts = max_attempts
+        self._refusals: dict[str, int] = {}
+        """How often each attempt was refused that is not handed over yet."""
         self._next_count = 0.0
         self._count_pause = _COUNT_EVERY
         self._files = SiteFiles(site)
@@ -88,7 +92,11 @@ class ScriptedJobs:
         except SubmitDeferred:
             raise
         except SubmitError as error:
+            self._refusals[attempt.id] = self._refusals.get(attempt.id, 0) + 1
+            if self._refusals[attempt.id] < self._max_attempts:
+                raise SubmitDeferred(str(error)) from error
             raise await self._queues.named(error) from error
+        self._refusals.pop(attempt.id, None)
         self._ledger.expect([attempt.id])
         return self._ids[attempt.id]
 

@@ -8,11 +8,11 @@ from typing import Any
 import fsspec
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from crankshaft_core.backends.base import Cleaning
 from crankshaft_core.backends.tes import TESBackend
 from tests.integration.tes_client import client
+from tests.services.s3 import s3_by_environment
 from tests.services.tes_server import PROFILES, TesServer
 
 RUN = "kabc123"
@@ -26,16 +26,9 @@ def s3() -> Any:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """`s3://…` of a real S3 API on loopback."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    surroundings = {"ENDPOINT_URL": f"http://{host}:{port}", "ACCESS_KEY_ID": "testing", "SECRET_ACCESS_KEY": "testing"}
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in {**surroundings, "DEFAULT_REGION": "us-east-1"}.items():
-            environment.setenv(f"AWS_{name}", value)
+    with s3_by_environment():
         s3().mkdir("shared")
         yield "s3://shared"
-    server.stop()
 
 
 @pytest.fixture

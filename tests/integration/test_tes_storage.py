@@ -9,13 +9,13 @@ from typing import Any
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from crankshaft_core.backends.base import Job
 from crankshaft_core.backends.tes import TESBackend
 from crankshaft_core.errors import StagingError
 from crankshaft_core.task import Task, Verdict
 from tests.integration.tes_client import attempt, client, ended, task
+from tests.services.s3 import s3_by_environment
 from tests.services.tes_server import PROFILES, Profile, TesServer
 
 PLAIN = PROFILES["plain-1.1"]
@@ -25,20 +25,14 @@ OF_1_1 = [profile for profile in PROFILES.values() if profile.version == "1.1"]
 
 @pytest.fixture(scope="module")
 def s3_server() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_by_environment() as url:
+        yield url
 
 
 @pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+def bucket(s3_server: str, request: pytest.FixtureRequest) -> str:
     """`s3://…`, an empty bucket of a real S3 API on loopback."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    del s3_server
     name = f"b{abs(hash(request.node.name)) % 10**9}"
     filesystem = fsspec.filesystem("s3", skip_instance_cache=True)
     filesystem.mkdir(name)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from crankshaft_core.errors import StagingError, SubmitError
 from crankshaft_core.task import Input, Output
 from tests.integration.docker.box import Box, sh
 from tests.integration.docker.relay import over_tcp
+from tests.services.s3 import s3_by_environment
 
 
 class _OneFile(BaseHTTPRequestHandler):
@@ -46,18 +46,12 @@ def web() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket() -> Iterator[str]:
     """`s3://…`, an empty bucket of a real S3 API on loopback."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x"), ("DEFAULT_REGION", "us-east-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    name = f"crates-{uuid.uuid4().hex}"  # moto's servers of one process share what is in them
-    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(name)
-    yield f"s3://{name}"
-    server.stop()
+    with s3_by_environment():
+        name = f"crates-{uuid.uuid4().hex}"  # moto's servers of one process share what is in them
+        fsspec.filesystem("s3", skip_instance_cache=True).mkdir(name)
+        yield f"s3://{name}"
 
 
 async def test_an_input_comes_from_the_web(box: Box) -> None:

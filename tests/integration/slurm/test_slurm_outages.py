@@ -67,8 +67,8 @@ async def test_a_controller_that_hangs_while_jobs_are_watched_fails_none(
     marks, count = tmp_path / "marks", 12
     async with Engine(config) as engine:
         handles = [engine.spawn("slurm", task(marking(marks, number, seconds=8))) for number in range(count)]
-        for handle in handles:
-            await submitted(handle)
+        # all have begun: a start that gets lost in the hang is found by Slurm after BatchStartTimeout, two minutes here
+        await until(lambda: marks.exists() and len(numbers(marks)) == count)
         async with hung(slurm, "slurmctld", HANG):
             results = await asyncio.gather(*handles)
     assert [result.exit_code for result in results] == [number % 3 for number in range(count)]

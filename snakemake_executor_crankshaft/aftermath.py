@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from crankshaft_core.errors import BackendError
@@ -26,6 +27,8 @@ class Aftermath:
         self._report = Report() if report else None
         self._ended_well: dict[int, TaskResult] = {}
         """By the id of the job, until Snakemake has looked at what it made."""
+        self._tidying = ThreadPoolExecutor(1, thread_name_prefix="crankshaft-logs")
+        """Snakemake's scheduler tells of good ends, and starts nothing while files are removed on a slow disk."""
 
     def ended(self, job: Job, outcome: Outcome, asked: Resources) -> tuple[str, ...]:
         """Keep what there is to keep; returns the files that hold what the job said."""
@@ -49,7 +52,11 @@ class Aftermath:
     def well(self, job: Job) -> None:
         """Snakemake has found all that the job was to make."""
         self._ended_well.pop(id(job), None)
-        self._logs.on_a_good_end(job)
+        self._tidying.submit(self._tidy, job)
+
+    def close(self) -> None:
+        """Return when all is tidied up."""
+        self._tidying.shutdown()
 
     def badly(self, job: Job) -> str | None:
         """Snakemake takes it for failed. Where the task itself came to a good end: what it was, and what tells more."""
@@ -67,6 +74,12 @@ class Aftermath:
     def lines(self) -> list[str]:
         """The table, if it is wanted."""
         return self._report.lines() if self._report is not None else []
+
+    def _tidy(self, job: Job) -> None:
+        try:
+            self._logs.on_a_good_end(job)
+        except OSError as error:
+            _log.warning("what job %s said cannot be put in order: %s", job.jobid, error)
 
 
 def _telling(files: LogFiles) -> tuple[str, ...]:

@@ -117,6 +117,7 @@ class Executor(RealExecutor):
         self._open = False
         try:
             self._run.close()
+            self._aftermath.close()
             for line in self._aftermath.lines():
                 self.logger.info(line)
         except CancelUnconfirmed as error:

@@ -136,6 +136,7 @@ def test_nothing_is_left_of_a_group_that_came_to_a_good_end_at_last(logs: Logs, 
     aftermath = Aftermath(logs, report=False)
     aftermath.ended(FakeGroup(), RESULT, Resources())
     aftermath.well(FakeGroup())
+    aftermath.close()
     assert [path for path in (tmp_path / "logs").rglob("*") if not path.is_dir()] == []
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -77,14 +78,13 @@ def measured(executor: str, jobs: int, environment: dict[str, str], directory: P
 
 def bare(environment: dict[str, str], directory: Path) -> float:
     """Seconds for the inner commands of the run that crankshaft left in this directory, submitted by hand."""
-    commands = sorted(directory.glob(".crankshaft/*/tasks/*/cmd.0"))
+    commands = [inner_command(job) for job in directory.glob(".crankshaft/*/tasks/*/job")]
     shutil.rmtree(directory / "out")
     ended = directory / "ended"
     ended.mkdir()
 
     def submit(number: int) -> None:
-        words = shlex.join(["bash", str(commands[number])])
-        wrap = f"--wrap={words} && touch {shlex.quote(str(ended / str(number)))}"
+        wrap = f"--wrap={commands[number]} && touch {shlex.quote(str(ended / str(number)))}"
         subprocess.run([*BARE, wrap], cwd=directory, env=environment, capture_output=True, check=True)
 
     begun = time.perf_counter()
@@ -95,6 +95,14 @@ def bare(environment: dict[str, str], directory: Path) -> float:
             sys.exit(f"bare sbatch: {len(list(ended.iterdir()))} of {len(commands)} jobs ended in {PATIENCE:.0f} s")
         time.sleep(0.1)
     return time.perf_counter() - begun
+
+
+def inner_command(job: Path) -> str:
+    """The shell words that a job's script runs."""
+    found = re.search(r"^_ck_step_0\(\) \{ exec -- (.*); \}$", job.read_text(), re.MULTILINE)
+    if found is None:
+        sys.exit(f"{job}: no command of an inner Snakemake in it")
+    return found[1]
 
 
 def installed(executor: str) -> bool:
